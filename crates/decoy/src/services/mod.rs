@@ -1,0 +1,45 @@
+//! The services a machine can run. Adding one is a file here, a line in [`TABLE`] and a folder in
+//! `templates/services/`.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use futures_util::future::LocalBoxFuture;
+use model::machine::ServiceSpec;
+
+use crate::conn::Conn;
+use crate::machine::Machine;
+use crate::report::{Place, Reporter};
+
+/// One line of the table.
+pub struct Entry {
+    pub slug: &'static str,
+    /// What `ps` shows for the process that serves it.
+    pub title: &'static str,
+    pub build: fn(Context) -> Result<Rc<dyn Service>, String>,
+}
+
+/// A service of one machine, for as long as its process lives.
+pub trait Service {
+    /// What it claims to be, for the record: `OpenSSH 9.2p1 Debian 2+deb12u7`.
+    fn product(&self) -> String;
+
+    /// Holds one conversation, from accept to close.
+    fn serve(self: Rc<Self>, conn: Conn) -> LocalBoxFuture<'static, ()>;
+}
+
+/// What a service is built from.
+#[derive(Clone)]
+pub struct Context {
+    pub machine: Arc<Machine>,
+    pub spec: Arc<ServiceSpec>,
+    pub reporter: Reporter,
+    /// The service itself, for reports that belong to no connection.
+    pub place: Place,
+}
+
+pub const TABLE: &[Entry] = &[];
+
+pub fn entry(slug: &str) -> Option<&'static Entry> {
+    TABLE.iter().find(|entry| entry.slug == slug)
+}

@@ -1,0 +1,70 @@
+//! What a machine says to its host on stdout, and hears from it on stdin: one JSON object a line (deploy.md §7.3).
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::Report;
+use crate::machine::MachineSpec;
+
+/// A line on stdout.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// Counts from 1 within one boot, without gaps.
+    pub seq: u64,
+    /// 8 hex digits, new at each start of the machine.
+    pub boot: String,
+    /// Generation of the spec in force.
+    pub generation: u64,
+    #[serde(flatten)]
+    pub said: Said,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Said {
+    Report(Report),
+    Blob(Blob),
+    /// A spec is in force (`error` absent) or was refused and the one before stays.
+    Ack(Ack),
+}
+
+/// A piece of a file, in order of `index` from 0; the piece with `last` set completes it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Blob {
+    /// Of the whole file, 64 lower-case hex digits.
+    pub sha256: String,
+    pub index: u32,
+    pub last: bool,
+    /// Standard base64 of at most [`Blob::PIECE`] bytes.
+    pub data: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ack {
+    pub generation: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// A line on stdin.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// Make this spec the one in force; services that did not change keep running.
+    Sync(Box<MachineSpec>),
+    /// Remove files planted by the host.
+    Delete { paths: Vec<String> },
+    Shutdown,
+}
+
+// === impl Line ===
+
+impl Line {
+    /// Container runtimes split log lines at 16 KiB; nothing we say is longer.
+    pub const MAX: usize = 12_288;
+}
+
+impl Blob {
+    pub const PIECE: usize = 8_192;
+    /// A larger file is reported by hash and size only.
+    pub const MAX_FILE: u64 = 16 << 20;
+}
