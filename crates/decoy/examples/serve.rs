@@ -22,10 +22,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let service = serde_json::json!({"slug": slug, "ports": []});
         spec.services.push(serde_json::from_value(service)?);
     }
-    let mut service: ServiceSpec =
-        spec.services.iter().find(|service| service.slug == slug).cloned().ok_or("no such service")?;
+    let mut service: ServiceSpec = spec
+        .services
+        .iter()
+        .find(|service| service.slug == slug)
+        .cloned()
+        .ok_or("no such service")?;
     let tls = service.ports.first().is_some_and(|port| port.tls) || slug == "https";
-    service.ports = vec![Port { port, proto: Default::default(), tls }];
+    service.ports = vec![Port {
+        port,
+        proto: Default::default(),
+        tls,
+    }];
     let entry = decoy::services::entry(&slug).ok_or("no such service")?;
     let root = std::env::var("ROOT").unwrap_or_else(|_| "/".to_owned());
     let machine = Arc::new(Machine::new(root, spec));

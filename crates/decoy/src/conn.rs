@@ -92,7 +92,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.inner).poll_read(cx, buf);
-        self.counts.read.fetch_add((buf.filled().len() - before) as u64, Ordering::Relaxed);
+        self.counts
+            .read
+            .fetch_add((buf.filled().len() - before) as u64, Ordering::Relaxed);
         polled
     }
 }

@@ -42,12 +42,20 @@ pub async fn run(
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), HostError> {
     let place = Place::service(spec.slug.clone());
-    let cx = Context { machine, spec: Arc::new(spec), reporter: reporter.clone(), place: place.clone() };
+    let cx = Context {
+        machine,
+        spec: Arc::new(spec),
+        reporter: reporter.clone(),
+        place: place.clone(),
+    };
     let listeners = listen(&cx.spec)?;
     let service: Rc<dyn Service> = (entry.build)(cx.clone()).map_err(HostError::Service)?;
     reporter.report(
         &place,
-        Startup { ports: cx.spec.ports.iter().map(|p| p.port).collect(), product: service.product() },
+        Startup {
+            ports: cx.spec.ports.iter().map(|p| p.port).collect(),
+            product: service.product(),
+        },
     );
     let crowd = Rc::new(Crowd::default());
     for (listener, tls) in listeners {
@@ -61,7 +69,10 @@ pub async fn run(
 fn listen(spec: &ServiceSpec) -> Result<Vec<(TcpListener, bool)>, HostError> {
     let tcp = spec.ports.iter().filter(|port| port.proto == Proto::Tcp);
     tcp.map(|port| {
-        let listener = listen_on(port.port).map_err(|source| HostError::Bind { port: port.port, source })?;
+        let listener = listen_on(port.port).map_err(|source| HostError::Bind {
+            port: port.port,
+            source,
+        })?;
         Ok((listener, port.tls))
     })
     .collect()
@@ -92,7 +103,9 @@ async fn accept(listener: TcpListener, tls: bool, service: Rc<dyn Service>, cx: 
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let Some(seat) = Crowd::admit(&crowd, peer.ip().to_canonical()) else { continue };
+        let Some(seat) = Crowd::admit(&crowd, peer.ip().to_canonical()) else {
+            continue;
+        };
         let (service, cx) = (service.clone(), cx.clone());
         tokio::task::spawn_local(async move {
             converse(stream, peer, tls, service, cx).await;
@@ -115,7 +128,11 @@ async fn converse(stream: TcpStream, peer: SocketAddr, tls: bool, service: Rc<dy
     let started = Instant::now();
     log.report(Connect {});
     // A task of its own, so that a panic ends this conversation alone.
-    let conn = Conn { stream: Counted::new(stream, counts.clone()), tls, log: log.clone() };
+    let conn = Conn {
+        stream: Counted::new(stream, counts.clone()),
+        tls,
+        log: log.clone(),
+    };
     let _ = tokio::task::spawn_local(async move { service.serve(conn).await }).await;
     log.report(Disconnect {
         duration_ms: started.elapsed().as_millis() as u64,
@@ -158,7 +175,11 @@ impl Crowd {
             return None;
         }
         *count += 1;
-        Some(Seat { crowd: crowd.clone(), source, _permit: permit })
+        Some(Seat {
+            crowd: crowd.clone(),
+            source,
+            _permit: permit,
+        })
     }
 
     async fn gone(&self) {

@@ -167,6 +167,11 @@ fn dropped_line(count: u64) -> Vec<u8> {
 
 impl Place {
     pub fn service(slug: impl Into<Cow<'static, str>>) -> Self {
-        Self { service: slug.into(), src: None, dst: None, session: None }
+        Self {
+            service: slug.into(),
+            src: None,
+            dst: None,
+            session: None,
+        }
     }
 }

@@ -137,9 +137,16 @@ impl Secret {
 
     pub fn of(kind: &'static str, bytes: &[u8]) -> Self {
         let bytes = &bytes[..bytes.len().min(Self::MAX)];
-        let printable =
-            bytes.iter().take(512).map(|&b| if (0x20..0x7f).contains(&b) { b as char } else { '?' }).collect();
-        Self { secret_kind: kind.into(), secret_printable: printable, secret_b64: B64.encode(bytes) }
+        let printable = bytes
+            .iter()
+            .take(512)
+            .map(|&b| if (0x20..0x7f).contains(&b) { b as char } else { '?' })
+            .collect();
+        Self {
+            secret_kind: kind.into(),
+            secret_printable: printable,
+            secret_b64: B64.encode(bytes),
+        }
     }
 
     /// The exact bytes, when the base64 is sound.
@@ -151,7 +158,12 @@ impl Secret {
 impl std::fmt::Debug for Secret {
     /// Never shows the secret: this ends up in logs.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Secret({}, {} bytes)", self.secret_kind, self.secret_b64.len() * 3 / 4)
+        write!(
+            f,
+            "Secret({}, {} bytes)",
+            self.secret_kind,
+            self.secret_b64.len() * 3 / 4
+        )
     }
 }
 

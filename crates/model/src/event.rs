@@ -86,7 +86,9 @@ fn is_peer(origin: &Origin) -> bool {
 impl Report {
     /// Reads the typed view of the fields, when the kind is `D`'s and the fields fit.
     pub fn detail<D: crate::Detail>(&self) -> Option<D> {
-        (self.kind == D::KIND).then(|| D::from_fields(self.fields.clone()).ok()).flatten()
+        (self.kind == D::KIND)
+            .then(|| D::from_fields(self.fields.clone()).ok())
+            .flatten()
     }
 
     /// The field as text, when present and a string.
@@ -98,7 +100,10 @@ impl Report {
 impl From<SocketAddr> for Endpoint {
     /// An IPv4-mapped IPv6 address becomes the IPv4 address it is.
     fn from(addr: SocketAddr) -> Self {
-        Self { ip: addr.ip().to_canonical(), port: addr.port() }
+        Self {
+            ip: addr.ip().to_canonical(),
+            port: addr.port(),
+        }
     }
 }
 

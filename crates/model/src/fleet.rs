@@ -124,7 +124,12 @@ fn hash_of(spec: &DeckySpec) -> String {
 impl Default for Limits {
     /// A decky with a real shell (deploy.md §7.6).
     fn default() -> Self {
-        Self { memory_mib: 384, cpus: 0.5, pids: 256, nofile: 4096 }
+        Self {
+            memory_mib: 384,
+            cpus: 0.5,
+            pids: 256,
+            nofile: 4096,
+        }
     }
 }
 

@@ -52,7 +52,9 @@ pub enum Order {
     /// Make this spec the one in force; services that did not change keep running.
     Sync(Box<MachineSpec>),
     /// Remove files planted by the host.
-    Delete { paths: Vec<String> },
+    Delete {
+        paths: Vec<String>,
+    },
     Shutdown,
 }
 

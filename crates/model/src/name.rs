@@ -23,7 +23,11 @@ impl Name {
 
     pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
         let text = text.into();
-        if is_label(&text) { Ok(Self(text)) } else { Err(NameError { given: text }) }
+        if is_label(&text) {
+            Ok(Self(text))
+        } else {
+            Err(NameError { given: text })
+        }
     }
 
     /// Lower-cases and maps `_` and `.` to `-`; an error when that does not yield a label.
@@ -72,7 +76,8 @@ impl From<Name> for String {
 fn is_label(text: &str) -> bool {
     let edge = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let bytes = text.as_bytes();
-    matches!(bytes, [first, .., last] if edge(*first) && edge(*last)) && bytes.len() <= Name::MAX
+    matches!(bytes, [first, .., last] if edge(*first) && edge(*last))
+        && bytes.len() <= Name::MAX
         && bytes.iter().all(|&b| edge(b) || b == b'-')
         || matches!(bytes, [only] if edge(*only))
 }

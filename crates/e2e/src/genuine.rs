@@ -1,0 +1,88 @@
+//! The products our decoys claim to be, from Debian's own packages, in containers beside the grid.
+
+use anyhow::Result;
+
+use crate::grid::{PASSWORD, ROOT_PASSWORD, USER};
+use crate::probe::Subject;
+use crate::tools;
+
+const IMAGE: &str = "e2e-genuine:latest";
+const PACKAGES: &str = "openssh-server nginx apache2 vsftpd redis-server busybox-static ssl-cert";
+
+/// nginx, sshd, vsftpd, redis and telnetd with Debian's configuration; what differs from it is in the script below.
+pub fn with_nginx() -> Result<Subject> {
+    start("e2e-genuine-nginx", "10.201.0.21", "nginx")
+}
+
+pub fn with_apache() -> Result<Subject> {
+    start("e2e-genuine-apache", "10.201.0.22", "apache")
+}
+
+fn start(name: &str, ip: &str, web: &str) -> Result<Subject> {
+    image()?;
+    tools::must(&format!("docker rm -f {name} >/dev/null 2>&1 || true"))?;
+    tools::must(&format!(
+        "docker run -d --name {name} --hostname app-{web} --network decnet_lan --ip {ip} {IMAGE} sleep infinity"
+    ))?;
+    let setup = SETUP
+        .replace("@user@", USER)
+        .replace("@password@", PASSWORD)
+        .replace("@root@", ROOT_PASSWORD)
+        .replace("@web@", web);
+    tools::must(&format!("docker exec -i {name} bash -e <<'SETUP'\n{setup}\nSETUP"))?;
+    Ok(Subject {
+        host: ip.into(),
+        user: USER.into(),
+        password: PASSWORD.into(),
+        hostname: format!("app-{web}"),
+    })
+}
+
+/// Made once from the image the deckies run on, so that both have the same userland.
+fn image() -> Result<()> {
+    if tools::sh(&format!("docker image inspect {IMAGE}"))?.code == 0 {
+        return Ok(());
+    }
+    let base = tools::must("docker images -q --filter label=decnet.managed=true --filter label=decnet.distro=debian")?;
+    let base = base.lines().next().unwrap_or_default().to_owned();
+    tools::must(&format!(
+        "docker rm -f e2e-genuine-build >/dev/null 2>&1; \
+         docker run --name e2e-genuine-build --network host {base} bash -ec \
+         'apt-get update -qq; DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends {PACKAGES}' >&2 && \
+         docker commit e2e-genuine-build {IMAGE} && docker rm e2e-genuine-build"
+    ))?;
+    Ok(())
+}
+
+const SETUP: &str = r#"
+useradd -m -s /bin/bash @user@
+printf '%s\n' '@user@:@password@' 'root:@root@' | chpasswd
+printf 'PermitRootLogin yes\n' > /etc/ssh/sshd_config.d/root.conf
+mkdir -p /run/sshd && /usr/sbin/sshd
+sed -i 's/^#write_enable=YES/write_enable=YES/; s/^listen=NO/listen=YES/; s/^listen_ipv6=YES/#&/' /etc/vsftpd.conf
+mkdir -p /var/run/vsftpd/empty; (vsftpd /etc/vsftpd.conf &) >/dev/null 2>&1
+sed -i 's/^bind .*/bind 0.0.0.0/; s/^protected-mode yes/protected-mode no/' /etc/redis/redis.conf
+mkdir -p /run/redis && chown redis: /run/redis
+setpriv --reuid=redis --regid=redis --init-groups redis-server /etc/redis/redis.conf --daemonize yes >/dev/null
+(busybox telnetd -F -p 23 &) >/dev/null 2>&1
+make-ssl-cert generate-default-snakeoil --force-overwrite
+if [ @web@ = nginx ]; then
+  cat > /etc/nginx/sites-available/tls <<'SITE'
+server {
+	listen 443 ssl default_server;
+	ssl_certificate /etc/ssl/certs/ssl-cert-snakeoil.pem;
+	ssl_certificate_key /etc/ssl/private/ssl-cert-snakeoil.key;
+	root /var/www/html;
+	index index.html index.htm index.nginx-debian.html;
+	server_name _;
+	location / { try_files $uri $uri/ =404; }
+}
+SITE
+  ln -sf ../sites-available/tls /etc/nginx/sites-enabled/tls
+  rm -f /var/www/html/index.html
+  nginx
+else
+  rm -f /var/www/html/index.nginx-debian.html
+  a2enmod -q ssl; a2ensite -q default-ssl; apachectl start 2>/dev/null
+fi
+"#;

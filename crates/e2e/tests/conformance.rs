@@ -1,0 +1,60 @@
+//! Our decoys answer as the genuine products do. `DECOY_TEST_SUBJECT=real|decoy` asks one of the two and prints what
+//! it said; without it both are asked and their answers compared.
+
+use std::collections::BTreeMap;
+
+use e2e::genuine;
+use e2e::grid::{self, grid};
+use e2e::probe::{self, Answers, Corpus, Subject};
+
+#[test]
+fn ftp_answers_as_vsftpd() {
+    compare("ftp", &[], &decky(grid::NGINX), &genuine::with_nginx().unwrap());
+}
+
+#[test]
+fn redis_answers_as_redis_server() {
+    compare("redis", &[], &decky(grid::NGINX), &genuine::with_nginx().unwrap());
+}
+
+fn decky(host: &str) -> Subject {
+    grid().subject(host).unwrap()
+}
+
+/// `known` names the probes known to differ, each with its reason in `wiki/`; anything else that differs fails.
+fn compare(corpus: &str, known: &[&str], ours: &Subject, genuine: &Subject) {
+    let path = grid::root().join(format!("fixtures/conformance/{corpus}.yaml"));
+    let corpus = Corpus::load(&path).unwrap();
+    match std::env::var("DECOY_TEST_SUBJECT").as_deref() {
+        Ok("real") => return show(&corpus.ask(genuine).unwrap()),
+        Ok("decoy") => return show(&corpus.ask(ours).unwrap()),
+        _ => {}
+    }
+    let (said, expected) = (corpus.ask(ours).unwrap(), corpus.ask(genuine).unwrap());
+    assert!(!expected.is_empty(), "{} asks nothing", path.display());
+    let differences = probe::differences(&expected, &said);
+    let equal = expected.len() - differences.len();
+    println!(
+        "{}: {equal} of {} answers equal ({:.1} %)",
+        corpus.service,
+        expected.len(),
+        share(equal, expected.len())
+    );
+    let unexpected: Vec<_> = differences
+        .iter()
+        .filter(|text| !known.iter().any(|name| text.starts_with(name)))
+        .collect();
+    for difference in &differences {
+        println!("{difference}");
+    }
+    assert!(unexpected.is_empty(), "{} unexpected differences", unexpected.len());
+}
+
+fn share(part: usize, whole: usize) -> f64 {
+    part as f64 * 100.0 / whole as f64
+}
+
+fn show(answers: &Answers) {
+    let shown: BTreeMap<_, _> = answers.iter().map(|(k, v)| (k, v.escape_ascii().to_string())).collect();
+    println!("{shown:#?}");
+}
