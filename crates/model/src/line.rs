@@ -49,6 +49,8 @@ pub struct Ack {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
+    /// The wall around the machine stands: listeners may open. Nothing listens before this was heard once a boot.
+    Go {},
     /// Make this spec the one in force; services that did not change keep running.
     Sync(Box<MachineSpec>),
     /// Remove files planted by the host.
@@ -69,4 +71,15 @@ impl Blob {
     pub const PIECE: usize = 8_192;
     /// A larger file is reported by hash and size only.
     pub const MAX_FILE: u64 = 16 << 20;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_to_go_is_an_object_with_one_empty_field() {
+        assert_eq!(serde_json::to_string(&Order::Go {}).unwrap(), r#"{"go":{}}"#);
+        assert_eq!(serde_json::from_str::<Order>(r#"{"go":{}}"#).unwrap(), Order::Go {});
+    }
 }
