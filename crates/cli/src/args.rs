@@ -1,0 +1,393 @@
+//! The command line.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use model::Name;
+
+/// A deception grid: decoy machines that real attackers cannot tell from real ones, and a record of what they do.
+#[derive(Debug, Parser)]
+#[command(name = "decnet", version, propagate_version = true, max_term_width = 110)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub global: Global,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub struct Global {
+    /// Where the grid keeps its database, state file, artifacts and images.
+    #[arg(long, global = true, env = "DECNET_STATE_DIR", default_value = "/var/lib/decnet", value_name = "DIR")]
+    pub state_dir: PathBuf,
+    /// Database; `postgres://...` for several hosts. Default: SQLite in the state folder.
+    #[arg(long, global = true, env = "DECNET_DB_URL", value_name = "URL", hide_env_values = true)]
+    pub database: Option<String>,
+    /// NATS server that connects workers of several processes. Default: none, everything in one process.
+    #[arg(long, global = true, env = "DECNET_NATS_URL", value_name = "URL", hide_env_values = true)]
+    pub nats: Option<String>,
+    /// Templates that replace built-in ones of the same path.
+    #[arg(long, global = true, env = "DECNET_TEMPLATES", value_name = "DIR")]
+    pub templates: Option<PathBuf>,
+    /// Answer in JSON.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// No progress and no notes, only the answer.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// No colour, not even on a terminal.
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// Say more on stderr; twice for everything.
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the whole grid in this process: deploy a few deckies if none stand, watch, show what attackers do.
+    Up(Up),
+    /// Make the deckies of a plan stand; those that did not change are left alone.
+    Deploy(Deploy),
+    /// Make what the database says stand again, after a reboot or when containers were lost.
+    Redeploy(Redeploy),
+    /// What stands, and how it is.
+    Status(Status),
+    /// Take deckies away.
+    Teardown(Teardown),
+    /// Services a decky can run.
+    Services,
+    /// Systems a decky can claim to be.
+    Distros,
+    /// Kinds of machine, with the services that belong to them.
+    Archetypes,
+    /// Base images of the deckies.
+    #[command(subcommand)]
+    Images(Images),
+    /// What happened, newest last.
+    Events(Events),
+    /// Who came: one row an address.
+    Attackers(Attackers),
+    /// What they tried to log in with.
+    Credentials(Credentials),
+    /// Shells they had, recorded.
+    Sessions(Sessions),
+    /// Attack every decky yourself, signed, and see each hop of the path from decoy to database.
+    Drill(Drill),
+    /// Worker: what deckies say, onto the bus (needs --nats).
+    Collect,
+    /// Worker: events from the bus into the database (needs --nats).
+    Ingest(Ingest),
+    /// Shell completions on stdout.
+    Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Debug, Args)]
+pub struct Up {
+    /// Remove the grid on the way out.
+    #[arg(long)]
+    pub ephemeral: bool,
+    /// Deckies to deploy when none stand.
+    #[arg(long, short = 'n', default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub deckies: u16,
+    /// Deploy this plan instead of the mixed default.
+    #[arg(long, short, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[arg(long, value_enum, default_value_t = Driver::Bridge)]
+    pub driver: Driver,
+    /// Network of the grid. Default: the first free /24 of 10.213.0.0/16.
+    #[arg(long)]
+    pub subnet: Option<String>,
+    /// Draws the same grid again.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Send every event as RFC 5424 to `udp://`, `tcp://` or `tls://HOST:PORT` as well.
+    #[arg(long, value_name = "URL")]
+    pub log_target: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Deploy {
+    /// One process on this host, or agents on several.
+    #[arg(long, short, value_enum, default_value_t = Mode::Unihost)]
+    pub mode: Mode,
+    /// How many, when there is no --config.
+    #[arg(long, short = 'n', value_parser = clap::value_parser!(u16).range(1..))]
+    pub deckies: Option<u16>,
+    /// A plan in INI.
+    #[arg(long, short, value_name = "FILE", conflicts_with_all = ["deckies", "services", "archetype", "distro"])]
+    pub config: Option<PathBuf>,
+    /// Link to the network the deckies are to appear on.
+    #[arg(long, short)]
+    pub interface: Option<String>,
+    #[arg(long, value_enum, default_value_t = Driver::Macvlan)]
+    pub driver: Driver,
+    /// Short for --driver ipvlan.
+    #[arg(long, conflicts_with = "driver")]
+    pub ipvlan: bool,
+    #[arg(long)]
+    pub subnet: Option<String>,
+    #[arg(long)]
+    pub gateway: Option<Ipv4Addr>,
+    /// First address to give out.
+    #[arg(long)]
+    pub ip_start: Option<Ipv4Addr>,
+    #[arg(long, value_enum, default_value_t = IpStrategy::Sequential)]
+    pub ip_strategy: IpStrategy,
+    #[arg(long, value_delimiter = ',')]
+    pub services: Vec<String>,
+    #[arg(long)]
+    pub randomize_services: bool,
+    #[arg(long, value_delimiter = ',')]
+    pub distro: Vec<String>,
+    #[arg(long)]
+    pub randomize_distros: bool,
+    #[arg(long, short)]
+    pub archetype: Option<String>,
+    /// Minutes between rotations of services.
+    #[arg(long, value_name = "MINUTES")]
+    pub mutate_interval: Option<u32>,
+    /// Draws the same grid again.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Keep deckies the plan does not name. Default for plans from flags.
+    #[arg(long, conflicts_with = "replace")]
+    pub additive: bool,
+    /// Remove deckies the plan does not name. Default with --config.
+    #[arg(long)]
+    pub replace: bool,
+    /// All or nothing: one decky's failure takes the whole operation back.
+    #[arg(long)]
+    pub atomic: bool,
+    /// More deckies than the limit of 10 allows.
+    #[arg(long)]
+    pub force_limit: bool,
+    /// Take an address although something answers on it.
+    #[arg(long)]
+    pub force_ip: bool,
+    /// What deckies may start towards the world.
+    #[arg(long, value_enum, default_value_t = Containment::Strict)]
+    pub containment: Containment,
+    /// Run deckies although their egress wall could not be built. Dangerous.
+    #[arg(long)]
+    pub allow_uncontained: bool,
+    /// Make base images anew.
+    #[arg(long)]
+    pub no_cache: bool,
+    /// Only read the plan and say what is wrong with it.
+    #[arg(long)]
+    pub check: bool,
+    /// Say what would be done, do nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Redeploy {
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Again every two seconds, until interrupted.
+    #[arg(long, short)]
+    pub watch: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct TeardownWhat {
+    /// Everything: deckies, network, walls, helper links, images we made.
+    #[arg(long)]
+    pub all: bool,
+    /// One decky.
+    #[arg(long, value_name = "NAME")]
+    pub id: Option<Name>,
+}
+
+#[derive(Debug, Args)]
+pub struct Teardown {
+    #[command(flatten)]
+    pub what: TeardownWhat,
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Images {
+    /// The images the deckies run on.
+    List,
+    /// Make or fetch them: local, else pulled, else built with debootstrap.
+    Build {
+        /// Distros of the catalogue.
+        #[arg(default_value = "debian")]
+        distros: Vec<String>,
+        #[arg(long)]
+        no_cache: bool,
+    },
+    /// Write one into a file, for a machine without a registry.
+    Export { distro: String, file: PathBuf },
+    /// Read one written by `export`.
+    Import { file: PathBuf },
+    /// Remove those we made.
+    Remove,
+}
+
+/// Which rows.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Filters")]
+pub struct Filter {
+    #[arg(long, value_name = "IP")]
+    pub attacker: Option<IpAddr>,
+    #[arg(long, value_name = "NAME")]
+    pub decky: Option<Name>,
+    #[arg(long, value_name = "SLUG")]
+    pub service: Option<String>,
+    /// `10m`, `2h`, `7d` ago, or RFC 3339.
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<String>,
+    #[arg(long, value_name = "WHEN")]
+    pub until: Option<String>,
+    /// At most that many rows, the newest.
+    #[arg(long, default_value_t = 100)]
+    pub limit: u32,
+}
+
+#[derive(Debug, Args)]
+pub struct Events {
+    /// Go on with what comes.
+    #[arg(long, short)]
+    pub follow: bool,
+    #[arg(long)]
+    pub kind: Option<String>,
+    #[arg(long)]
+    pub session: Option<String>,
+    #[command(flatten)]
+    pub filter: Filter,
+}
+
+#[derive(Debug, Args)]
+pub struct Attackers {
+    #[command(subcommand)]
+    pub command: Option<AttackersCommand>,
+    #[command(flatten)]
+    pub filter: Filter,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AttackersCommand {
+    /// Everything known of one address.
+    Show { ip: IpAddr },
+}
+
+#[derive(Debug, Args)]
+pub struct Credentials {
+    /// Only secrets seen on several deckies or from several addresses.
+    #[arg(long)]
+    pub reused: bool,
+    #[command(flatten)]
+    pub filter: Filter,
+}
+
+#[derive(Debug, Args)]
+pub struct Sessions {
+    #[command(subcommand)]
+    pub command: Option<SessionsCommand>,
+    #[command(flatten)]
+    pub filter: Filter,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SessionsCommand {
+    /// Play a session back as it was.
+    Replay {
+        id: String,
+        #[arg(long, default_value_t = 1.0)]
+        speed: f64,
+        /// Longest pause, seconds.
+        #[arg(long, default_value_t = 2.0)]
+        idle: f64,
+        /// Only the text, at once, without terminal control.
+        #[arg(long)]
+        plain: bool,
+        /// As an asciicast v2 file on stdout.
+        #[arg(long, conflicts_with = "plain")]
+        cast: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Drill {
+    /// Only this decky.
+    #[arg(long)]
+    pub decky: Option<Name>,
+    /// How long the last hop may take, seconds.
+    #[arg(long, default_value_t = 20)]
+    pub timeout: u64,
+}
+
+#[derive(Debug, Args)]
+pub struct Ingest {
+    /// Send every event as RFC 5424 to `udp://`, `tcp://` or `tls://HOST:PORT` as well.
+    #[arg(long, value_name = "URL")]
+    pub log_target: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Driver {
+    Bridge,
+    Macvlan,
+    Ipvlan,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    Unihost,
+    Swarm,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum IpStrategy {
+    Sequential,
+    Scattered,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Containment {
+    Strict,
+    Open,
+}
+
+// === impl Driver ===
+
+impl From<Driver> for model::fleet::Driver {
+    fn from(driver: Driver) -> Self {
+        match driver {
+            Driver::Bridge => Self::Bridge,
+            Driver::Macvlan => Self::Macvlan,
+            Driver::Ipvlan => Self::Ipvlan,
+        }
+    }
+}
+
+impl From<Containment> for model::fleet::Egress {
+    fn from(containment: Containment) -> Self {
+        match containment {
+            Containment::Strict => Self::Strict,
+            Containment::Open => Self::Open,
+        }
+    }
+}
+
+impl Global {
+    /// The database's address: the given one, else SQLite in the state folder.
+    pub fn database_url(&self) -> String {
+        let default = || format!("sqlite://{}?mode=rwc", self.state_dir.join("decnet.db").display());
+        self.database.clone().unwrap_or_else(default)
+    }
+}

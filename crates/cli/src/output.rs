@@ -1,0 +1,98 @@
+//! Answers: tables for people, JSON for machines.
+
+use std::io::IsTerminal;
+
+use comfy_table::{ContentArrangement, Table};
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::args::Global;
+use crate::exit::Result;
+
+/// How to speak.
+#[derive(Clone, Copy, Debug)]
+pub struct Output {
+    pub json: bool,
+    pub quiet: bool,
+    /// Colour on stdout.
+    pub colour: bool,
+    /// Progress bars on stderr.
+    pub bars: bool,
+}
+
+// === impl Output ===
+
+impl Output {
+    pub fn of(global: &Global) -> Self {
+        let plain = global.no_color || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self {
+            json: global.json,
+            quiet: global.quiet,
+            colour: !plain && std::io::stdout().is_terminal(),
+            bars: !global.quiet && !global.json && std::io::stderr().is_terminal(),
+        }
+    }
+
+    /// Rows as JSON, or as a table; `empty` is what is said when there is none.
+    pub fn list<T: Serialize>(
+        &self,
+        rows: &[T],
+        header: &[&str],
+        cells: impl Fn(&T) -> Vec<String>,
+        empty: &str,
+    ) -> Result {
+        if self.json {
+            return self.value(&rows);
+        }
+        if rows.is_empty() {
+            self.note(empty);
+            return Ok(());
+        }
+        let mut table = Table::new();
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        table.load_style(comfy_table::presets::NOTHING);
+        table.set_header(header.to_vec());
+        for row in rows {
+            table.add_row(cells(row));
+        }
+        println!("{table}");
+        Ok(())
+    }
+
+    pub fn value<T: Serialize + ?Sized>(&self, value: &T) -> Result {
+        println!("{}", serde_json::to_string_pretty(value)?);
+        Ok(())
+    }
+
+    /// Something worth knowing that is not the answer.
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            eprintln!("{text}");
+        }
+    }
+}
+
+/// `12 s ago`, `3 h ago`.
+pub fn ago(then: OffsetDateTime, now: OffsetDateTime) -> String {
+    let seconds = (now - then).whole_seconds().max(0);
+    match seconds {
+        0..=119 => format!("{seconds} s ago"),
+        120..=7_199 => format!("{} min ago", seconds / 60),
+        7_200..=172_799 => format!("{} h ago", seconds / 3600),
+        _ => format!("{} d ago", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::Duration;
+
+    #[test]
+    fn ages_are_said_in_the_unit_that_fits() {
+        let now = OffsetDateTime::UNIX_EPOCH + Duration::days(100);
+        for (age, said) in [(5, "5 s ago"), (130, "2 min ago"), (7_300, "2 h ago"), (864_000, "10 d ago")] {
+            assert_eq!(ago(now - Duration::seconds(age), now), said);
+        }
+    }
+}
