@@ -20,13 +20,31 @@ pub struct Cli {
 #[command(next_help_heading = "Everywhere")]
 pub struct Global {
     /// Where the grid keeps its database, state file, artifacts and images.
-    #[arg(long, global = true, env = "DECNET_STATE_DIR", default_value = "/var/lib/decnet", value_name = "DIR")]
+    #[arg(
+        long,
+        global = true,
+        env = "DECNET_STATE_DIR",
+        default_value = "/var/lib/decnet",
+        value_name = "DIR"
+    )]
     pub state_dir: PathBuf,
     /// Database; `postgres://...` for several hosts. Default: SQLite in the state folder.
-    #[arg(long, global = true, env = "DECNET_DB_URL", value_name = "URL", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "DECNET_DB_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
     pub database: Option<String>,
     /// NATS server that connects workers of several processes. Default: none, everything in one process.
-    #[arg(long, global = true, env = "DECNET_NATS_URL", value_name = "URL", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "DECNET_NATS_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
     pub nats: Option<String>,
     /// Templates that replace built-in ones of the same path.
     #[arg(long, global = true, env = "DECNET_TEMPLATES", value_name = "DIR")]

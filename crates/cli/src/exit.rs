@@ -36,7 +36,11 @@ pub trait Coded<T> {
 
 impl Failure {
     pub fn new(code: Code, what: impl Into<String>) -> Self {
-        Self { code, what: what.into(), help: None }
+        Self {
+            code,
+            what: what.into(),
+            help: None,
+        }
     }
 
     pub fn help(mut self, help: impl Into<String>) -> Self {

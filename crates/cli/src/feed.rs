@@ -17,7 +17,10 @@ pub fn line(event: &Event, colour: bool) -> Option<String> {
     let report = &event.report;
     let (text, style) = told(event)?;
     let paint = |text: String, style: Style| if colour { text.style(style).to_string() } else { text };
-    let time = report.at.format(format_description!("[hour]:[minute]:[second]")).unwrap_or_default();
+    let time = report
+        .at
+        .format(format_description!("[hour]:[minute]:[second]"))
+        .unwrap_or_default();
     let peer = report.src.map_or_else(|| "-".to_owned(), |src| src.ip.to_string());
     let mark = if report.origin == Origin::Drill { " [drill]" } else { "" };
     Some(format!(
@@ -46,14 +49,23 @@ fn told(event: &Event) -> Option<(String, Style)> {
     }
     if let Some(file) = report.detail::<FileCaptured>() {
         let hash = file.sha256.get(..12).unwrap_or_default();
-        return Some((format!("left {} ({} bytes, sha256 {hash})", clean(&file.path), file.size), plain.magenta()));
+        return Some((
+            format!("left {} ({} bytes, sha256 {hash})", clean(&file.path), file.size),
+            plain.magenta(),
+        ));
     }
     if let Some(start) = report.detail::<SessionStart>() {
-        return Some((format!("{} session {} of {}", start.mode, start.sid, clean(&start.user)), plain.green()));
+        return Some((
+            format!("{} session {} of {}", start.mode, start.sid, clean(&start.user)),
+            plain.green(),
+        ));
     }
     if let Some(end) = report.detail::<SessionEnd>() {
         let seconds = end.duration_ms as f64 / 1000.0;
-        return Some((format!("session {} ended after {seconds:.1} s", end.sid), plain.dimmed()));
+        return Some((
+            format!("session {} ended after {seconds:.1} s", end.sid),
+            plain.dimmed(),
+        ));
     }
     if let Some(blocked) = report.detail::<EgressBlocked>() {
         let to = format!("{} {}:{}", blocked.proto, blocked.dst_ip, blocked.dst_port);
@@ -96,7 +108,8 @@ pub fn clean(text: &str) -> String {
             out.push_str("...");
             break;
         }
-        let turns = matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+        let turns =
+            matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
         if c.is_control() || turns {
             out.extend(c.escape_default());
         } else {

@@ -91,7 +91,12 @@ mod tests {
     #[test]
     fn ages_are_said_in_the_unit_that_fits() {
         let now = OffsetDateTime::UNIX_EPOCH + Duration::days(100);
-        for (age, said) in [(5, "5 s ago"), (130, "2 min ago"), (7_300, "2 h ago"), (864_000, "10 d ago")] {
+        for (age, said) in [
+            (5, "5 s ago"),
+            (130, "2 min ago"),
+            (7_300, "2 h ago"),
+            (864_000, "10 d ago"),
+        ] {
             assert_eq!(ago(now - Duration::seconds(age), now), said);
         }
     }

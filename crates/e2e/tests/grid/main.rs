@@ -1,0 +1,11 @@
+//! One grid, attacked. Tests run one after the other, in the order of their names; `teardown` comes last.
+
+#![allow(clippy::unwrap_used, reason = "these are tests, helpers included")]
+
+mod attack;
+mod conformance;
+mod containment;
+mod drill;
+mod exactly_once;
+mod input;
+mod teardown;
