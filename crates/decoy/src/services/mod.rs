@@ -14,8 +14,12 @@ use crate::report::{Place, Reporter};
 /// One line of the table.
 pub struct Entry {
     pub slug: &'static str,
-    /// What `ps` shows for the process that serves it.
+    /// What `ps` shows for the process that serves it, unless the persona names another (`title`). A NUL parts
+    /// arguments as in a real command line; a product that rewrites its title, as sshd does, has spaces.
     pub title: &'static str,
+    /// Users of the machine to serve as, once the ports are bound: the first that exists, the first of all being made
+    /// when none does. Empty: root. What only root may read must come from the spec or be read before.
+    pub run_as: &'static [&'static str],
     pub build: fn(Context) -> Result<Rc<dyn Service>, String>,
 }
 
