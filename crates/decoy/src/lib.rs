@@ -6,9 +6,6 @@
 
 pub mod conn;
 pub mod host;
-pub mod hygiene;
 pub mod machine;
 pub mod report;
 pub mod services;
-pub mod supervisor;
-pub mod sys;
