@@ -1,1 +1,22 @@
-//! The store's schema, as numbered steps.
+//! The store's schema, as numbered steps. A step that was released is never changed: what follows it is a new one.
+//!
+//! Types are the ones every engine means the same by: `big_integer` for times (microseconds since 1970, UTC) and
+//! counts, `text` for words and JSON, `blob` for exact bytes.
+#![forbid(unsafe_code)]
+#![allow(elided_lifetimes_in_paths)] // `MigrationTrait` hides the lifetime, and its implementations must do the same.
+
+use sea_orm_migration::prelude::*;
+
+pub use sea_orm_migration::MigratorTrait;
+
+mod m0001_fleet;
+
+/// All steps, oldest first.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_fleet::Migration)]
+    }
+}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use model::detail::{Connect, Disconnect, Startup};
+use model::detail::{Connect, Disconnect, Shutdown, Startup};
 use model::event::{Endpoint, SessionId};
 use model::machine::{Proto, ServiceSpec};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -33,12 +33,41 @@ pub enum HostError {
     Service(String),
 }
 
-/// Serves until `stop` turns true. Must run inside a `LocalSet`.
+/// The ports of one service, bound: what takes root comes before its process gives root up.
+pub struct Listeners(Vec<(TcpListener, bool)>);
+
+/// Binds, builds and serves until `stop` turns true. Must run inside a `LocalSet`.
 pub async fn run(
     entry: &Entry,
     machine: Arc<Machine>,
     spec: ServiceSpec,
     reporter: Reporter,
+    stop: watch::Receiver<bool>,
+) -> Result<(), HostError> {
+    let listeners = bind(&spec)?;
+    serve(entry, machine, spec, reporter, listeners, stop).await
+}
+
+/// Binds the service's ports. Must run inside a runtime.
+pub fn bind(spec: &ServiceSpec) -> Result<Listeners, HostError> {
+    let tcp = spec.ports.iter().filter(|port| port.proto == Proto::Tcp);
+    let listeners = tcp.map(|port| {
+        let listener = listen_on(port.port).map_err(|source| HostError::Bind {
+            port: port.port,
+            source,
+        })?;
+        Ok((listener, port.tls))
+    });
+    Ok(Listeners(listeners.collect::<Result<_, HostError>>()?))
+}
+
+/// Serves until `stop` turns true. Must run inside a `LocalSet`.
+pub async fn serve(
+    entry: &Entry,
+    machine: Arc<Machine>,
+    spec: ServiceSpec,
+    reporter: Reporter,
+    listeners: Listeners,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), HostError> {
     let place = Place::service(spec.slug.clone());
@@ -48,34 +77,23 @@ pub async fn run(
         reporter: reporter.clone(),
         place: place.clone(),
     };
-    let listeners = listen(&cx.spec)?;
     let service: Rc<dyn Service> = (entry.build)(cx.clone()).map_err(HostError::Service)?;
+    let ports = cx.spec.ports.iter().map(|port| port.port).collect();
     reporter.report(
         &place,
         Startup {
-            ports: cx.spec.ports.iter().map(|p| p.port).collect(),
+            ports,
             product: service.product(),
         },
     );
     let crowd = Rc::new(Crowd::default());
-    for (listener, tls) in listeners {
+    for (listener, tls) in listeners.0 {
         tokio::task::spawn_local(accept(listener, tls, service.clone(), cx.clone(), crowd.clone()));
     }
     let _ = stop.wait_for(|stop| *stop).await;
     let _ = tokio::time::timeout(GRACE, crowd.gone()).await;
+    reporter.report(&place, Shutdown {});
     Ok(())
-}
-
-fn listen(spec: &ServiceSpec) -> Result<Vec<(TcpListener, bool)>, HostError> {
-    let tcp = spec.ports.iter().filter(|port| port.proto == Proto::Tcp);
-    tcp.map(|port| {
-        let listener = listen_on(port.port).map_err(|source| HostError::Bind {
-            port: port.port,
-            source,
-        })?;
-        Ok((listener, port.tls))
-    })
-    .collect()
 }
 
 /// Dual stack where the kernel has IPv6, IPv4 alone elsewhere.

@@ -6,6 +6,9 @@
 
 pub mod conn;
 pub mod host;
+pub mod hygiene;
 pub mod machine;
 pub mod report;
 pub mod services;
+pub mod supervisor;
+pub mod sys;

@@ -103,8 +103,14 @@ details! {
     /// A service process is listening on its ports.
     "startup" Startup { ports: Vec<u16>, product: String }
     "shutdown" Shutdown { }
-    /// The service process went away without being told to.
+    /// The service process fell over.
     "service_died" ServiceDied { status: String, restart_in_ms: u64 }
+    /// Somebody in the machine ended the service process.
+    "service_killed" ServiceKilled { status: String, restart_in_ms: u64 }
+    /// Somebody in the machine sent its first process a signal. It was not obeyed.
+    "init_signal" InitSignal { signal: Cow<'static, str>, pid: u32, uid: u32 }
+    /// Something of the spec could not be made so.
+    "config_error" ConfigError { key: String, error: String }
     /// Bytes no reading of the protocol allows.
     "protocol_error" ProtocolError { reason: Cow<'static, str>, data_b64: String }
 }

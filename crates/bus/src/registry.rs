@@ -1,0 +1,182 @@
+//! The one table of subjects, streams and durable consumers. A new family is one line here and one builder in
+//! `subject`.
+
+use std::time::Duration;
+
+use crate::pattern::Pattern;
+use crate::subject::Subject;
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+
+/// How a family is delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Kept by a stream until dealt with: at least once.
+    Durable,
+    /// A wake-up or notice; who misses it polls.
+    Notice,
+    /// Lossy by contract.
+    Telemetry,
+}
+
+/// One family of subjects.
+#[derive(Debug)]
+pub struct Family {
+    pub pattern: Pattern,
+    pub class: Class,
+    /// Set exactly for durable families.
+    pub stream: Option<&'static Stream>,
+    /// Type of the payload, for people.
+    pub payload: &'static str,
+}
+
+/// A stream that keeps durable messages.
+#[derive(Debug)]
+pub struct Stream {
+    pub name: &'static str,
+    pub subjects: &'static [&'static str],
+    pub max_age: Duration,
+    pub max_bytes: u64,
+    /// Within it a message id is stored once.
+    pub duplicate_window: Duration,
+}
+
+/// A durable consumer: instances that use the same name share its messages.
+#[derive(Clone, Debug)]
+pub struct Durable {
+    pub name: &'static str,
+    pub stream: &'static str,
+    pub filter: Pattern,
+    /// A delivery that is neither acknowledged nor prolonged within this time is given out again.
+    pub ack_wait: Duration,
+    /// Deliveries given out and not yet acknowledged, over all instances.
+    pub in_flight: usize,
+}
+
+pub static LOGS: Stream = Stream {
+    name: "LOGS",
+    subjects: &["event.>"],
+    max_age: Duration::from_secs(DAY),
+    max_bytes: 20 * GIB,
+    duplicate_window: Duration::from_secs(10 * MINUTE),
+};
+
+pub static FLEET: Stream = Stream {
+    name: "FLEET",
+    subjects: &["decky.*.state", "decky.*.lifecycle"],
+    max_age: Duration::from_secs(72 * HOUR),
+    max_bytes: GIB,
+    duplicate_window: Duration::from_secs(10 * MINUTE),
+};
+
+pub static DLQ: Stream = Stream {
+    name: "DLQ",
+    subjects: &["system.dlq.*"],
+    max_age: Duration::from_secs(30 * DAY),
+    max_bytes: 256 * MIB,
+    duplicate_window: Duration::from_secs(2 * MINUTE),
+};
+
+pub static STREAMS: &[&Stream] = &[&LOGS, &FLEET, &DLQ];
+
+/// Puts decoy events into the store.
+pub static INGEST: Durable = Durable {
+    name: "ingest",
+    stream: "LOGS",
+    filter: Pattern::fixed("event.>"),
+    ack_wait: Duration::from_secs(60),
+    in_flight: 256,
+};
+
+/// Consumers that exist whether or not anyone runs them: what is appended before they start waits for them.
+pub static DURABLES: &[&Durable] = &[&INGEST];
+
+pub static FAMILIES: &[Family] = &[
+    durable("event.*.*.*", &LOGS, "one event, or `events`: at most 200 of them"),
+    durable(
+        "decky.*.state",
+        &FLEET,
+        "decky, decky_name, host, state, transition, source, previous_state",
+    ),
+    durable("decky.*.lifecycle", &FLEET, "lifecycle_id, operation, status, error"),
+    durable("system.dlq.*", &DLQ, "id, subject, attempts, error, body"),
+    family("system.log", Class::Telemetry, "one event"),
+    family("system.*.health", Class::Telemetry, "a beat (`runtime::Beat`)"),
+    family(
+        "system.*.control",
+        Class::Notice,
+        "action, requested_by, host, instance",
+    ),
+    family("logs.ingested", Class::Notice, "first_id, last_id, count, by_decky"),
+];
+
+/// The family of a subject; unregistered subjects are notices.
+pub fn family_of(subject: &Subject) -> Option<&'static Family> {
+    FAMILIES.iter().find(|family| family.pattern.matches(subject))
+}
+
+pub fn class_of(subject: &Subject) -> Class {
+    family_of(subject).map_or(Class::Notice, |family| family.class)
+}
+
+pub fn stream_of(subject: &Subject) -> Option<&'static Stream> {
+    family_of(subject)?.stream
+}
+
+pub fn stream_named(name: &str) -> Option<&'static Stream> {
+    STREAMS.iter().copied().find(|stream| stream.name == name)
+}
+
+const fn durable(pattern: &'static str, stream: &'static Stream, payload: &'static str) -> Family {
+    Family {
+        pattern: Pattern::fixed(pattern),
+        class: Class::Durable,
+        stream: Some(stream),
+        payload,
+    }
+}
+
+const fn family(pattern: &'static str, class: Class, payload: &'static str) -> Family {
+    Family {
+        pattern: Pattern::fixed(pattern),
+        class,
+        stream: None,
+        payload,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_durable_family_is_kept_by_its_stream_and_no_other_family_by_any() {
+        for family in FAMILIES {
+            let sample = Subject::parse(&family.pattern.as_str().replace('*', "x")).unwrap();
+            let keepers: Vec<_> = STREAMS
+                .iter()
+                .filter(|stream| {
+                    stream
+                        .subjects
+                        .iter()
+                        .any(|s| Pattern::parse(s).unwrap().matches(&sample))
+                })
+                .map(|stream| stream.name)
+                .collect();
+            let wanted: Vec<_> = family.stream.iter().map(|stream| stream.name).collect();
+            assert_eq!(keepers, wanted, "{sample}");
+            assert_eq!(family.class == Class::Durable, family.stream.is_some());
+        }
+    }
+
+    #[test]
+    fn declared_consumers_read_from_streams_that_exist() {
+        for durable in DURABLES {
+            assert!(stream_named(durable.stream).is_some(), "{}", durable.name);
+        }
+    }
+}

@@ -1,0 +1,432 @@
+//! PID 1 of a machine: one process a service, orders in on stdin, what happened out on stdout (deploy.md §7.3).
+//!
+//! One thread and one `poll`, so that it can fork; what is decided is decided in [`roster`] and [`outbox`].
+
+mod child;
+pub mod lines;
+pub mod outbox;
+pub mod roster;
+mod spec;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use model::detail::{InitSignal, ServiceDied, ServiceKilled, Shutdown};
+use model::event::Origin;
+use model::line::{Ack, Order, Said};
+use model::machine::MachineSpec;
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::stat::{Mode, umask};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+
+use self::lines::Lines;
+use self::outbox::{MAX_SAID, Outbox};
+use self::roster::{Death, Ending, Move, Pid, Roster};
+pub use self::spec::{SpecError, check, read_spec};
+use crate::hygiene;
+use crate::machine::Machine;
+use crate::sys::{self, Title};
+
+/// An order is at most so long: the largest carries a whole spec with its keys.
+const MAX_ORDER: usize = 1 << 20;
+/// From the order to stop to the end of the machine, at most.
+const LAST_WORDS: Duration = Duration::from_millis(2_800);
+/// Signals somebody in the machine sent to PID 1 are told once in so long.
+const SIGNAL_REPORTS: Duration = Duration::from_secs(1);
+/// Bytes taken from one service before the others have their turn.
+const TURN: usize = 64 << 10;
+const SIGNALS: [Signal; 7] = [
+    Signal::SIGCHLD,
+    Signal::SIGTERM,
+    Signal::SIGINT,
+    Signal::SIGPWR,
+    Signal::SIGHUP,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+];
+
+struct Supervisor {
+    title: Title,
+    spec: MachineSpec,
+    machine: Arc<Machine>,
+    roster: Roster,
+    /// What the service processes say.
+    ears: BTreeMap<Pid, Ear>,
+    orders: Option<Lines>,
+    outbox: Outbox,
+    signals: SignalFd,
+    /// The host said the wall stands.
+    gone_live: bool,
+    /// The spec is in force as soon as the roster has settled.
+    owes_ack: bool,
+    ends_at: Option<Instant>,
+    signal_told_at: Option<Instant>,
+}
+
+struct Ear {
+    pipe: OwnedFd,
+    lines: Lines,
+}
+
+#[derive(Clone, Copy)]
+enum Source {
+    Orders,
+    Signals,
+    Service(Pid),
+    Outbox,
+}
+
+/// Runs the machine until it is told to stop. `spec` has passed [`check`].
+pub fn run(spec: MachineSpec, title: Title) -> io::Result<ExitCode> {
+    let mut supervisor = Supervisor::new(spec, title)?;
+    supervisor.prepare();
+    loop {
+        supervisor.act(Instant::now());
+        supervisor.outbox.pour(&mut Stdout);
+        if supervisor.is_over(Instant::now()) {
+            return Ok(ExitCode::SUCCESS);
+        }
+        for source in supervisor.wait(Instant::now())? {
+            match source {
+                Source::Orders => supervisor.hear_orders(),
+                Source::Signals => supervisor.hear_signals(),
+                Source::Service(pid) => supervisor.hear_service(pid, TURN),
+                Source::Outbox => {}
+            }
+        }
+    }
+}
+
+// === impl Supervisor ===
+
+impl Supervisor {
+    fn new(spec: MachineSpec, title: Title) -> io::Result<Self> {
+        umask(Mode::from_bits_truncate(0o022));
+        let mask: SigSet = SIGNALS.into_iter().collect();
+        sigprocmask(SigmaskHow::SIG_SETMASK, Some(&mask), None)?;
+        let flags = OFlag::from_bits_retain(fcntl(io::stdout(), FcntlArg::F_GETFL)?);
+        fcntl(io::stdout(), FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+        let boot = hex::encode(&uuid::Uuid::new_v4().as_bytes()[..4]);
+        Ok(Self {
+            title,
+            machine: Arc::new(Machine::new("/", spec.clone())),
+            spec,
+            roster: Roster::default(),
+            ears: BTreeMap::new(),
+            orders: Some(Lines::new(MAX_ORDER)),
+            outbox: Outbox::new(boot),
+            signals: SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?,
+            gone_live: false,
+            owes_ack: false,
+            ends_at: None,
+            signal_told_at: None,
+        })
+    }
+
+    /// Makes the file system what the spec says, as far as it can be.
+    fn prepare(&mut self) {
+        for problem in hygiene::prepare(&self.machine) {
+            self.outbox
+                .report(self.spec.generation, "system", Origin::Internal, problem);
+        }
+    }
+
+    /// Does whatever is due.
+    fn act(&mut self, now: Instant) {
+        while let Some(next) = self.roster.next_move(now) {
+            match next {
+                Move::Start(service) => self.start(service, now),
+                Move::Stop(pid) => signal(pid, Signal::SIGTERM),
+                Move::Kill(pid) => signal(pid, Signal::SIGKILL),
+            }
+        }
+        if self.owes_ack && self.roster.is_settled() {
+            self.owes_ack = false;
+            self.answer(self.spec.generation, None);
+        }
+    }
+
+    fn start(&mut self, service: model::machine::ServiceSpec, now: Instant) {
+        let slug = service.slug.clone();
+        let Some(entry) = crate::services::entry(&slug) else {
+            return self.roster.not_started(&slug, now);
+        };
+        let Ok((ours, theirs)) = nix::unistd::pipe2(OFlag::O_CLOEXEC) else {
+            return self.roster.not_started(&slug, now);
+        };
+        let forked = fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
+            .map_err(io::Error::from)
+            .and_then(|_| {
+                let (title, machine) = (&self.title, self.machine.clone());
+                sys::fork(move || child::run(entry, machine, service, theirs, title))
+            });
+        match forked {
+            Ok(pid) => {
+                self.roster.started(&slug, pid.as_raw(), now);
+                self.ears.insert(
+                    pid.as_raw(),
+                    Ear {
+                        pipe: ours,
+                        lines: Lines::new(MAX_SAID),
+                    },
+                );
+            }
+            Err(_) => self.roster.not_started(&slug, now),
+        }
+    }
+
+    fn is_over(&mut self, now: Instant) -> bool {
+        let Some(ends_at) = self.ends_at else { return false };
+        let quiet = self.roster.is_empty() && self.ears.is_empty() && self.outbox.is_empty();
+        quiet || ends_at <= now
+    }
+
+    /// Sleeps until something happens or is due.
+    fn wait(&self, now: Instant) -> io::Result<Vec<Source>> {
+        let stdout = io::stdout();
+        let mut sources = vec![(Source::Signals, PollFd::new(self.signals.as_fd(), PollFlags::POLLIN))];
+        if self.orders.is_some() {
+            sources.push((Source::Orders, PollFd::new(sys::stdin(), PollFlags::POLLIN)));
+        }
+        if !self.outbox.is_empty() {
+            sources.push((Source::Outbox, PollFd::new(stdout.as_fd(), PollFlags::POLLOUT)));
+        }
+        if !self.outbox.is_full() {
+            let ears = self.ears.iter();
+            sources.extend(
+                ears.map(|(pid, ear)| (Source::Service(*pid), PollFd::new(ear.pipe.as_fd(), PollFlags::POLLIN))),
+            );
+        }
+        let (sources, mut fds): (Vec<_>, Vec<_>) = sources.into_iter().unzip();
+        let until = [self.roster.wake_at(), self.ends_at].into_iter().flatten().min();
+        match poll(&mut fds, timeout(until, now)) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let ready = |fd: &PollFd<'_>| fd.revents().is_some_and(|events| !events.is_empty());
+        Ok(sources
+            .into_iter()
+            .zip(&fds)
+            .filter(|(_, fd)| ready(fd))
+            .map(|(source, _)| source)
+            .collect())
+    }
+
+    fn answer(&mut self, generation: u64, error: Option<String>) {
+        self.outbox
+            .say(self.spec.generation, &Said::Ack(Ack { generation, error }));
+    }
+}
+
+/// Orders of the host.
+impl Supervisor {
+    fn hear_orders(&mut self) {
+        let Some(mut lines) = self.orders.take() else { return };
+        let mut bytes = [0; 16 << 10];
+        let mut heard = Vec::new();
+        match nix::unistd::read(sys::stdin(), &mut bytes) {
+            Ok(0) => {}
+            Ok(n) => {
+                lines.feed(&bytes[..n], |line| heard.push(line.to_vec()));
+                if lines.take_lost() > 0 {
+                    self.answer(
+                        self.spec.generation,
+                        Some(format!("an order is longer than {MAX_ORDER} bytes")),
+                    );
+                }
+                self.orders = Some(lines);
+            }
+            Err(Errno::EINTR | Errno::EAGAIN) => self.orders = Some(lines),
+            // The host closed the line: the machine goes on by itself.
+            Err(_) => {}
+        }
+        for line in heard {
+            match serde_json::from_slice(&line) {
+                Ok(order) => self.obey(order),
+                Err(error) => self.answer(self.spec.generation, Some(format!("order not understood: {error}"))),
+            }
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        if self.ends_at.is_some() {
+            return;
+        }
+        match order {
+            Order::Go {} => {
+                self.gone_live = true;
+                self.put_in_force(false);
+            }
+            Order::Sync(spec) => match check(&spec) {
+                Ok(()) => self.sync(*spec),
+                Err(error) => self.answer(spec.generation, Some(error.to_string())),
+            },
+            Order::Delete { paths } => {
+                for path in paths.iter().filter(|path| path.starts_with('/')) {
+                    let _ = std::fs::remove_file(path);
+                }
+            }
+            Order::Shutdown => self.stop(),
+        }
+    }
+
+    fn sync(&mut self, spec: MachineSpec) {
+        let anew = !spec::is_same_machine(&self.spec, &spec);
+        self.spec = spec;
+        self.machine = Arc::new(Machine::new("/", self.spec.clone()));
+        self.prepare();
+        self.put_in_force(anew);
+    }
+
+    fn put_in_force(&mut self, anew: bool) {
+        if self.gone_live {
+            self.roster.want(&self.spec.services, anew, Instant::now());
+        }
+        self.owes_ack = true;
+    }
+
+    fn stop(&mut self) {
+        let now = Instant::now();
+        self.ends_at.get_or_insert(now + LAST_WORDS);
+        self.roster.want(&[], false, now);
+        self.outbox
+            .report(self.spec.generation, "system", Origin::Internal, Shutdown {});
+    }
+}
+
+/// Signals, and the processes they tell of.
+impl Supervisor {
+    fn hear_signals(&mut self) {
+        while let Ok(Some(info)) = self.signals.read_signal() {
+            match Signal::try_from(info.ssi_signo as i32) {
+                Ok(Signal::SIGCHLD) => self.reap(),
+                // Sent from outside the machine: it has no process id in here.
+                Ok(Signal::SIGTERM | Signal::SIGINT | Signal::SIGPWR) if info.ssi_pid == 0 => self.stop(),
+                Ok(signal) if info.ssi_pid != 0 => self.tell_signal(signal, info.ssi_pid, info.ssi_uid),
+                _ => {}
+            }
+        }
+    }
+
+    /// An intruder tried to stop the machine from within.
+    fn tell_signal(&mut self, signal: Signal, pid: u32, uid: u32) {
+        let now = Instant::now();
+        if self
+            .signal_told_at
+            .is_none_or(|at| now.duration_since(at) >= SIGNAL_REPORTS)
+        {
+            self.signal_told_at = Some(now);
+            let detail = InitSignal {
+                signal: signal.as_str().into(),
+                pid,
+                uid,
+            };
+            self.outbox.report(self.spec.generation, "system", Origin::Peer, detail);
+        }
+    }
+
+    /// Buries the dead: services, and the orphans every init inherits.
+    fn reap(&mut self) {
+        loop {
+            let (pid, ending) = match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::Exited(pid, code)) => (pid.as_raw(), Ending::Exit(code)),
+                Ok(WaitStatus::Signaled(pid, signal, _)) => (pid.as_raw(), Ending::Signal(signal as i32)),
+                Err(Errno::EINTR) => continue,
+                Ok(WaitStatus::StillAlive) | Err(_) => return,
+                Ok(_) => continue,
+            };
+            self.hear_service(pid, usize::MAX);
+            self.forget_ear(pid);
+            let machine = &self.machine;
+            let pause = |slug: &str, nth: u32| pause(machine.draw(&format!("{slug}/pause/{nth}")));
+            if let Some(death) = self.roster.ended(pid, ending, Instant::now(), pause) {
+                self.tell_death(death);
+            }
+        }
+    }
+
+    fn tell_death(&mut self, death: Death) {
+        let (generation, status) = (self.spec.generation, death.ending.to_string());
+        let restart_in_ms = death.restart_in.as_millis() as u64;
+        if death.killed {
+            self.outbox.report(
+                generation,
+                &death.slug,
+                Origin::Peer,
+                ServiceKilled { status, restart_in_ms },
+            );
+        } else {
+            self.outbox.report(
+                generation,
+                &death.slug,
+                Origin::Internal,
+                ServiceDied { status, restart_in_ms },
+            );
+        }
+    }
+
+    /// Takes up to `most` bytes of what a service says.
+    fn hear_service(&mut self, pid: Pid, most: usize) {
+        let Some(ear) = self.ears.get_mut(&pid) else { return };
+        let (outbox, generation) = (&mut self.outbox, self.spec.generation);
+        let mut bytes = [0; 16 << 10];
+        let mut taken = 0;
+        while taken < most {
+            match nix::unistd::read(&ear.pipe, &mut bytes) {
+                Ok(0) => return self.forget_ear(pid),
+                Ok(n) => {
+                    ear.lines.feed(&bytes[..n], |line| outbox.pass(generation, line));
+                    taken += n;
+                }
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => break,
+                Err(_) => return self.forget_ear(pid),
+            }
+        }
+        outbox.count_dropped(ear.lines.take_lost());
+    }
+
+    fn forget_ear(&mut self, pid: Pid) {
+        if let Some(mut ear) = self.ears.remove(&pid) {
+            self.outbox.count_dropped(ear.lines.end());
+        }
+    }
+}
+
+/// Descriptor 1 without a buffer of its own, which a fork would double.
+struct Stdout;
+
+impl io::Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(nix::unistd::write(io::stdout(), bytes)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn signal(pid: Pid, signal: Signal) {
+    let _ = kill(nix::unistd::Pid::from_raw(pid), signal);
+}
+
+/// The time until somebody sees that a service is down and starts it: 30 to 300 s.
+fn pause(draw: [u8; 32]) -> Duration {
+    let [a, b, c, d, ..] = draw;
+    Duration::from_millis(30_000 + u64::from(u32::from_le_bytes([a, b, c, d])) % 270_001)
+}
+
+fn timeout(until: Option<Instant>, now: Instant) -> PollTimeout {
+    let Some(until) = until else { return PollTimeout::NONE };
+    // Rounded up, or the loop would spin through the last millisecond.
+    let millis = until.saturating_duration_since(now).as_millis().saturating_add(1);
+    PollTimeout::try_from(i32::try_from(millis).unwrap_or(i32::MAX)).unwrap_or(PollTimeout::MAX)
+}

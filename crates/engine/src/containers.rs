@@ -1,0 +1,284 @@
+//! The machines of one scope as containers of the engine.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::time::Duration;
+
+use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
+use bollard::query_parameters::{
+    CreateContainerOptions, InspectContainerOptions, ListContainersOptions, RemoveContainerOptions,
+    RenameContainerOptions, StartContainerOptions, StopContainerOptions,
+};
+use model::Name;
+use model::fleet::DeckySpec;
+use model::line::Order;
+use model::machine::{MachineSpec, Port};
+use tokio::sync::mpsc;
+
+use crate::body::{self, Place};
+use crate::docker::{Docker, limit};
+use crate::egress::{Blocked, Watch};
+use crate::error::Error;
+use crate::labels::{self, Scope};
+use crate::netns::NetNs;
+use crate::orders;
+use crate::sysctls;
+use crate::wall::Wall;
+
+/// How often a starting machine is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(25);
+/// Suffix of the name of a container that is to replace another; no decky's name can end like this.
+const NEXT: &str = "--next";
+
+/// A container as the engine sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Container {
+    pub id: String,
+    pub decky: Name,
+    /// Made to replace another, and not yet in its place.
+    pub is_next: bool,
+    pub spec_hash: String,
+    pub container_hash: String,
+    /// Of the spec it was created with.
+    pub generation: u64,
+    /// Reference of the image it was created from.
+    pub image: String,
+    pub ip: Option<Ipv4Addr>,
+    pub is_running: bool,
+    /// `created`, `running`, `exited` ...
+    pub state: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct Containers {
+    docker: Docker,
+    scope: Scope,
+}
+
+/// The name a new container takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum As {
+    /// The decky's.
+    Itself,
+    /// A passing one, until the container it replaces is gone.
+    Next,
+}
+
+// === impl Containers ===
+
+impl Containers {
+    pub fn new(docker: Docker, scope: Scope) -> Self {
+        Self { docker, scope }
+    }
+
+    pub async fn list(&self) -> Result<Vec<Container>, Error> {
+        let options = ListContainersOptions {
+            all: true,
+            filters: Some(self.scope.filter()),
+            ..ListContainersOptions::default()
+        };
+        let all = self
+            .docker
+            .call("listing the deckies", limit::LOOK, || {
+                self.docker.api.list_containers(Some(options.clone()))
+            })
+            .await?;
+        Ok(all.into_iter().filter_map(Container::of).collect())
+    }
+
+    /// The kernel settings of `wanted`, and those every machine gets, that this kernel has for one machine alone.
+    pub async fn sysctls(&self, wanted: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Error> {
+        sysctls::supported(wanted).await
+    }
+
+    /// Creates the container of `spec` from `image` (one with our binary in it); it is not started.
+    pub async fn create(
+        &self,
+        spec: &DeckySpec,
+        image: &str,
+        network: &str,
+        sysctls: &BTreeMap<String, String>,
+        name: As,
+    ) -> Result<String, Error> {
+        let doing = format!("creating `{}`", spec.name);
+        let endpoint_mac = self.docker.takes_endpoint_mac();
+        let body = body::create(
+            spec,
+            &Place {
+                scope: &self.scope,
+                network,
+                image,
+                sysctls,
+                endpoint_mac,
+            },
+        )
+        .map_err(|e| Error::Answer {
+            doing: doing.clone(),
+            reason: e.to_string(),
+        })?;
+        let name = match name {
+            As::Itself => spec.name.to_string(),
+            As::Next => format!("{}{NEXT}", spec.name),
+        };
+        let options = CreateContainerOptions {
+            name: Some(name),
+            ..CreateContainerOptions::default()
+        };
+        let created = self
+            .docker
+            .once(
+                &doing,
+                limit::ACT,
+                self.docker.api.create_container(Some(options), body),
+            )
+            .await?;
+        created
+            .warnings
+            .iter()
+            .for_each(|warning| tracing::debug!(decky = %spec.name, warning));
+        Ok(created.id)
+    }
+
+    pub async fn start(&self, id: &str, decky: &Name) -> Result<(), Error> {
+        let start = || self.docker.api.start_container(id, None::<StartContainerOptions>);
+        unless_done(self.docker.call(format!("starting `{decky}`"), limit::ACT, start).await)
+    }
+
+    pub async fn stop(&self, id: &str, decky: &Name) -> Result<(), Error> {
+        let stop = || self.docker.api.stop_container(id, None::<StopContainerOptions>);
+        unless_done(self.docker.call(format!("stopping `{decky}`"), limit::ACT, stop).await)
+    }
+
+    /// Removes the container and what it wrote; that it is gone already is no error.
+    pub async fn remove(&self, id: &str, decky: &Name) -> Result<(), Error> {
+        let options = RemoveContainerOptions {
+            v: true,
+            force: true,
+            link: false,
+        };
+        let remove = || self.docker.api.remove_container(id, Some(options.clone()));
+        match self
+            .docker
+            .call(format!("removing `{decky}`"), limit::ACT, remove)
+            .await
+        {
+            Err(error) if error.is_missing() => Ok(()),
+            // Someone else is removing it.
+            Err(error) if error.is_conflict() => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Gives a container made with [`As::Next`] the decky's own name.
+    pub async fn promote(&self, id: &str, decky: &Name) -> Result<(), Error> {
+        let options = RenameContainerOptions {
+            name: decky.to_string(),
+        };
+        let rename = || self.docker.api.rename_container(id, options.clone());
+        self.docker
+            .call(format!("renaming `{decky}`"), limit::ACT, rename)
+            .await
+    }
+
+    /// The network namespace of a running machine.
+    pub(crate) async fn namespace(&self, id: &str, decky: &Name) -> Result<NetNs, Error> {
+        let inspect = || self.docker.api.inspect_container(id, None::<InspectContainerOptions>);
+        let seen = self
+            .docker
+            .call(format!("looking at `{decky}`"), limit::LOOK, inspect)
+            .await?;
+        let is_running = seen.state.and_then(|state| state.running).unwrap_or(false);
+        let path = seen
+            .network_settings
+            .and_then(|net| net.sandbox_key)
+            .filter(|path| is_running && !path.is_empty());
+        let path = path.ok_or_else(|| Error::NotRunning {
+            decky: decky.to_string(),
+        })?;
+        NetNs::open(Path::new(&path)).map_err(Error::io(format!("opening the network namespace of `{decky}`")))
+    }
+
+    /// Raises the wall of a running machine.
+    pub async fn wall(&self, id: &str, decky: &Name, wall: &Wall) -> Result<(), Error> {
+        wall.raise(decky.as_str(), &self.namespace(id, decky).await?).await
+    }
+
+    /// Reports what the wall of a running machine stops to `tell`, for as long as the watch is kept.
+    pub async fn watch(&self, id: &str, decky: &Name, tell: mpsc::Sender<Blocked>) -> Result<Watch, Error> {
+        Watch::start(decky.clone(), &self.namespace(id, decky).await?, tell).await
+    }
+
+    /// Lets the machine open its listeners. Only to be called with the wall standing.
+    pub async fn go(&self, id: &str, decky: &Name) -> Result<(), Error> {
+        orders::give(&self.docker, id, decky.as_str(), &Order::Go {}).await
+    }
+
+    /// Puts a new spec into force on a running machine and waits for its word.
+    pub async fn sync(&self, id: &str, decky: &Name, spec: &MachineSpec) -> Result<(), Error> {
+        orders::sync(&self.docker, id, decky.as_str(), spec).await
+    }
+
+    /// Waits until every port of `wanted` is open, at most `limit`; what is still closed then.
+    pub async fn ready(
+        &self,
+        id: &str,
+        decky: &Name,
+        wanted: impl Iterator<Item = Port>,
+        limit: Duration,
+    ) -> Result<BTreeSet<Port>, Error> {
+        let mut missing: BTreeSet<Port> = wanted.map(|port| Port { tls: false, ..port }).collect();
+        let namespace = self.namespace(id, decky).await?;
+        let deadline = tokio::time::Instant::now() + limit;
+        loop {
+            let open = namespace
+                .listening()
+                .await
+                .map_err(Error::io(format!("looking at the ports of `{decky}`")))?;
+            missing.retain(|port| !open.contains(port));
+            if missing.is_empty() || tokio::time::Instant::now() >= deadline {
+                return Ok(missing);
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+}
+
+fn unless_done(result: Result<(), Error>) -> Result<(), Error> {
+    match result {
+        Err(error) if error.is_unchanged() => Ok(()),
+        other => other,
+    }
+}
+
+// === impl Container ===
+
+impl Container {
+    fn of(summary: ContainerSummary) -> Option<Self> {
+        let labels = summary.labels?;
+        let label = |key: &str| labels.get(key).cloned().unwrap_or_default();
+        let networks = summary
+            .network_settings
+            .and_then(|settings| settings.networks)
+            .unwrap_or_default();
+        let state = summary.state.unwrap_or(ContainerSummaryStateEnum::EMPTY);
+        Some(Self {
+            id: summary.id?,
+            decky: Name::new(label(labels::DECKY)).ok()?,
+            is_next: summary
+                .names
+                .unwrap_or_default()
+                .iter()
+                .any(|name| name.ends_with(NEXT)),
+            spec_hash: label(labels::SPEC_HASH),
+            container_hash: label(labels::CONTAINER_HASH),
+            generation: label(labels::GENERATION).parse().unwrap_or(0),
+            image: summary.image.unwrap_or_default(),
+            ip: networks
+                .into_values()
+                .find_map(|endpoint| endpoint.ipam_config?.ipv4_address?.parse().ok()),
+            is_running: state == ContainerSummaryStateEnum::RUNNING,
+            state: state.to_string(),
+        })
+    }
+}

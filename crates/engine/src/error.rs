@@ -1,0 +1,119 @@
+//! What can go wrong, in the words of whoever runs the grid.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How a caller should treat an error; the command line turns it into an exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// What was asked for is wrong, or names something that is not there.
+    Invalid,
+    /// The engine, the kernel or the disk does not do its part.
+    Runtime,
+    /// Something else holds what is needed: a lock, a name, an address.
+    Conflict,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(
+        "Docker does not answer at {at} ({reason}): start it with `systemctl start docker`, \
+         or install it with `apt-get install docker.io`"
+    )]
+    Unreachable { at: String, reason: String },
+    #[error("no permission to talk to Docker at {at}: run as root, or as a member of the group that owns the socket")]
+    Denied { at: String },
+    #[error("Docker {version} at {at} is too old: API {floor} or newer is needed")]
+    TooOld {
+        at: String,
+        version: String,
+        floor: &'static str,
+    },
+    #[error("{doing}: Docker answered {status}: {message}")]
+    Docker {
+        doing: String,
+        status: u16,
+        message: String,
+    },
+    #[error("{doing}: no answer from Docker within {} s", limit.as_secs())]
+    TimedOut { doing: String, limit: Duration },
+    #[error("{doing}: {reason}")]
+    Transport { doing: String, reason: String },
+    #[error("{doing}: {reason}")]
+    Answer { doing: String, reason: String },
+    #[error("{doing}: {source}")]
+    Io { doing: String, source: std::io::Error },
+    #[error("there is no image {reference} here: `decnet images build` makes or fetches it")]
+    NoImage { reference: String },
+    #[error("no decoy binary at {}: {source}; build it, or say where it is with DECNET_DECOY", path.display())]
+    NoDecoy { path: PathBuf, source: std::io::Error },
+    #[error("`{program}` is missing: install it with `apt-get install {package}`")]
+    Tool {
+        program: &'static str,
+        package: &'static str,
+    },
+    #[error("{doing}: `{program}` failed: {stderr}")]
+    Program {
+        doing: String,
+        program: &'static str,
+        stderr: String,
+    },
+    #[error(
+        "no wall around `{decky}`: {reason}; nothing was opened on it (root, nftables and a kernel with nf_tables are needed)"
+    )]
+    Wall { decky: String, reason: String },
+    #[error("`{decky}` is not running")]
+    NotRunning { decky: String },
+    #[error("`{decky}` refused its spec: {reason}; the one before stays in force")]
+    Refused { decky: String, reason: String },
+    #[error("`{decky}` did not confirm generation {generation} within {} s", limit.as_secs())]
+    Unconfirmed {
+        decky: String,
+        generation: u64,
+        limit: Duration,
+    },
+}
+
+// === impl Error ===
+
+impl Error {
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Docker { status: 409, .. } => Kind::Conflict,
+            Self::Docker { status: 400 | 404, .. } => Kind::Invalid,
+            _ => Kind::Runtime,
+        }
+    }
+
+    /// Whether the same call may succeed a little later.
+    pub(crate) fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            Self::Transport { .. }
+                | Self::TimedOut { .. }
+                | Self::Unreachable { .. }
+                | Self::Docker {
+                    status: 429 | 502 | 503 | 504,
+                    ..
+                }
+        )
+    }
+
+    pub(crate) fn is_missing(&self) -> bool {
+        matches!(self, Self::Docker { status: 404, .. })
+    }
+
+    /// The thing already is as asked.
+    pub(crate) fn is_unchanged(&self) -> bool {
+        matches!(self, Self::Docker { status: 304, .. })
+    }
+
+    pub(crate) fn is_conflict(&self) -> bool {
+        matches!(self, Self::Docker { status: 409, .. })
+    }
+
+    pub(crate) fn io(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let doing = doing.into();
+        move |source| Self::Io { doing, source }
+    }
+}

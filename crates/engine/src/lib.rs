@@ -1,0 +1,23 @@
+//! Docker: networks, images, machines, and the wall around each of them. Nothing else in the grid knows Docker.
+#![forbid(unsafe_code)]
+
+mod body;
+pub mod containers;
+pub mod docker;
+pub mod egress;
+pub mod error;
+pub mod images;
+pub mod labels;
+mod mac;
+mod netns;
+pub mod nflog;
+mod orders;
+mod resolver;
+mod sysctls;
+pub mod wall;
+
+pub use containers::Containers;
+pub use docker::Docker;
+pub use error::{Error, Kind};
+pub use images::Images;
+pub use labels::Scope;
