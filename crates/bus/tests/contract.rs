@@ -1,4 +1,5 @@
 //! What the bus promises, asked of both carriers. A carrier that differs is wrong.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

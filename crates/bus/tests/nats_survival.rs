@@ -1,4 +1,5 @@
 //! What happens when the server comes late, dies, or forgets.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 use std::time::Duration;

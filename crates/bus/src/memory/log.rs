@@ -345,7 +345,7 @@ mod tests {
             in_flight: 2,
             ..durable("a", "event.>")
         });
-        (1..=5).for_each(|id| drop(append(&mut log, id)));
+        (1..=5).for_each(|id| assert!(matches!(append(&mut log, id), Appended::Kept { .. })));
         assert_eq!(seqs(&mut log, "a", now), [1, 2]);
         assert!(seqs(&mut log, "a", now).is_empty());
         log.ack("a", 1);
@@ -355,7 +355,7 @@ mod tests {
     #[test]
     fn the_stream_says_when_it_is_full() {
         let mut log = log(&["a"]);
-        (0..MAX_MESSAGES as u128).for_each(|id| drop(append(&mut log, id)));
+        (0..MAX_MESSAGES as u128).for_each(|id| assert!(matches!(append(&mut log, id), Appended::Kept { .. })));
         assert!(log.is_full());
         log.fetch("a", 1, Instant::now());
         log.ack("a", 1);
