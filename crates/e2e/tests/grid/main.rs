@@ -1,6 +1,10 @@
 //! One grid, attacked. Tests run one after the other, in the order of their names; `teardown` comes last.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests, helpers included")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "these are tests, helpers included"
+)]
 
 mod attack;
 mod conformance;
