@@ -2,14 +2,58 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod catalogue;
+mod context;
 mod exit;
 mod feed;
 mod output;
+mod when;
 
-use clap::Parser as _;
+use args::{Cli, Command};
+use clap::{CommandFactory as _, Parser as _};
+use context::Context;
+use exit::Result;
+use tracing_subscriber::EnvFilter;
 
 fn main() {
-    let cli = args::Cli::parse();
-    let _ = (cli.command, output::Output::of(&cli.global));
-    let _ = feed::line;
+    let cli = Cli::parse();
+    logs(cli.global.verbose);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let ended = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
+        let ended = runtime.block_on(run(cli));
+        runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+        ended
+    });
+    if let Err(error) = ended {
+        std::process::exit(exit::report(&error));
+    }
+}
+
+async fn run(cli: Cli) -> Result {
+    let cx = Context::new(cli.global);
+    match cli.command {
+        Command::Services => catalogue::services(&cx),
+        Command::Distros => catalogue::distros(&cx),
+        Command::Archetypes => catalogue::archetypes(&cx),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "decnet", &mut std::io::stdout());
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Logs go to stderr, warnings only unless asked for more; `RUST_LOG` has the last word.
+fn logs(verbose: u8) {
+    let level = match verbose {
+        0 => "warn",
+        1 => "info",
+        _ => "debug,sqlx=info,hyper=info",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .init();
 }

@@ -55,7 +55,7 @@ impl Output {
         for row in rows {
             table.add_row(cells(row));
         }
-        println!("{table}");
+        println!("{}", table.trim_fmt());
         Ok(())
     }
 
