@@ -1,7 +1,10 @@
 //! What can go wrong, in the words of whoever runs the grid.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use ipnet::Ipv4Net;
 
 /// How a caller should treat an error; the command line turns it into an exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +50,38 @@ pub enum Error {
     NoImage { reference: String },
     #[error("no decoy binary at {}: {source}; build it, or say where it is with DECNET_DECOY", path.display())]
     NoDecoy { path: PathBuf, source: std::io::Error },
+    #[error("this host has no default route to tell the network by: say which with --interface")]
+    NoDefaultRoute,
+    #[error("there is no link `{interface}` here; there are: {known}")]
+    NoSuchLink { interface: String, known: String },
+    #[error("`{interface}` has no IPv4 address{}: give it one, or choose another with --interface",
+        subnet.as_ref().map(|s| format!(" in {s}")).unwrap_or_default())]
+    NoAddress { interface: String, subnet: Option<String> },
+    #[error("`{interface}` is in more than one subnet ({choices}): say which with --subnet")]
+    ManyAddresses { interface: String, choices: String },
+    #[error("the gateway {gateway} is not in the subnet {subnet}: correct --gateway or --subnet")]
+    GatewayOutside { gateway: Ipv4Addr, subnet: Ipv4Net },
+    #[error("the subnet {subnet} is taken: {by} uses {theirs}; choose another with --subnet")]
+    SubnetTaken {
+        subnet: Ipv4Net,
+        by: String,
+        theirs: Ipv4Net,
+    },
+    #[error("no private /24 in 10.0.0.0/8 is free on this host: choose a subnet with --subnet")]
+    NoFreeSubnet,
+    #[error("there is a network `{name}` that is not ours: remove it with `docker network rm {name}`")]
+    NetworkName { name: String },
+    #[error("the network is {was}, wanted is {wanted}, and machines run on it: --recreate-network detaches them")]
+    NetworkDrift { was: String, wanted: String },
+    #[error("a {driver} network needs a parent link: say which with --interface")]
+    NoParent { driver: &'static str },
+    #[error("this kernel has no {kind}: choose another with --driver (bridge needs nothing special)")]
+    NoLinkKind { kind: &'static str },
+    #[error(
+        "`{parent}` is in use by another kind of network and takes no {kind}: \
+             choose another link with --interface, or another kind with --driver"
+    )]
+    ParentBusy { parent: String, kind: &'static str },
     #[error("`{program}` is missing: install it with `apt-get install {package}`")]
     Tool {
         program: &'static str,
@@ -81,6 +116,17 @@ impl Error {
         match self {
             Self::Docker { status: 409, .. } => Kind::Conflict,
             Self::Docker { status: 400 | 404, .. } => Kind::Invalid,
+            Self::NoDefaultRoute
+            | Self::NoSuchLink { .. }
+            | Self::NoAddress { .. }
+            | Self::ManyAddresses { .. }
+            | Self::GatewayOutside { .. }
+            | Self::NoParent { .. }
+            | Self::NoImage { .. } => Kind::Invalid,
+            Self::SubnetTaken { .. }
+            | Self::NetworkName { .. }
+            | Self::NetworkDrift { .. }
+            | Self::ParentBusy { .. } => Kind::Conflict,
             _ => Kind::Runtime,
         }
     }

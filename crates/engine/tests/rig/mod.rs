@@ -1,18 +1,17 @@
 //! A real engine with a bare image and a network of our own, gone again at the end.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
-use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
-use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest};
 use engine::containers::As;
 use engine::wall::Wall;
-use engine::{Containers, Docker, Images, Scope};
+use engine::{Containers, Docker, Images, Networks, Scope};
+use ipnet::Ipv4Net;
 use model::Name;
-use model::fleet::{DeckySpec, Egress, Limits};
+use model::fleet::{DeckySpec, Driver, Egress, Limits, NetworkSpec};
 use model::machine::{Keys, MachineSpec, Port, ServiceSpec};
 
 /// A scope with a bridge; removed with everything in it by [`Rig::end`].
@@ -21,6 +20,7 @@ pub struct Rig {
     pub scope: Scope,
     pub containers: Containers,
     pub images: Images,
+    pub networks: Networks,
     pub raw: bollard::Docker,
     pub network: String,
     pub base: String,
@@ -44,6 +44,7 @@ impl Rig {
         let rig = Self {
             containers: Containers::new(docker.clone(), scope.clone()),
             images: Images::new(docker.clone(), scope.clone()),
+            networks: Networks::new(docker.clone(), scope.clone()),
             docker,
             raw,
             network: format!("eng-{name}"),
@@ -53,7 +54,7 @@ impl Rig {
         };
         rig.sweep().await;
         rig.import_bare_image().await;
-        rig.create_network(subnet).await;
+        rig.create_network().await;
         rig
     }
 
@@ -73,23 +74,19 @@ impl Rig {
             .unwrap();
     }
 
-    async fn create_network(&self, subnet: u8) {
-        let pool = IpamConfig {
-            subnet: Some(format!("10.213.{subnet}.0/24")),
-            gateway: Some(self.gateway.to_string()),
-            ..Default::default()
-        };
-        let request = NetworkCreateRequest {
+    async fn create_network(&self) {
+        self.networks.ensure(&self.lan(), false).await.unwrap();
+    }
+
+    /// The bridge of the scope.
+    pub fn lan(&self) -> NetworkSpec {
+        NetworkSpec {
             name: self.network.clone(),
-            driver: Some("bridge".to_owned()),
-            ipam: Some(Ipam {
-                config: Some(vec![pool]),
-                ..Default::default()
-            }),
-            labels: Some(self.scope.labels()),
-            ..Default::default()
-        };
-        self.raw.create_network(request).await.unwrap();
+            driver: Driver::Bridge,
+            parent: None,
+            subnet: Ipv4Net::new(self.gateway, 24).unwrap().trunc(),
+            gateway: Some(self.gateway),
+        }
     }
 
     pub fn spec(&self, name: &str, last_byte: u8, ports: &[u16]) -> DeckySpec {
@@ -147,7 +144,7 @@ impl Rig {
         for container in self.containers.list().await.unwrap() {
             self.containers.remove(&container.id, &container.decky).await.unwrap();
         }
-        let _ = self.raw.remove_network(&self.network).await;
+        self.networks.remove().await.unwrap();
         for image in self.images.list().await.unwrap() {
             let _ = self.images.remove(&image.id).await;
         }
@@ -221,8 +218,49 @@ pub fn machine() -> PathBuf {
         .clone()
 }
 
-pub fn labels(of: &[(&str, &str)]) -> HashMap<String, String> {
-    of.iter()
-        .map(|&(key, value)| (key.to_owned(), value.to_owned()))
-        .collect()
+/// Runs a program of the host that must succeed: what it prints.
+pub fn run(program: &str, args: &[&str]) -> String {
+    let done = Command::new(program)
+        .args(args)
+        .output()
+        .unwrap_or_else(|e| panic!("{program}: {e}"));
+    assert!(
+        done.status.success(),
+        "{program} {args:?}: {}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    String::from_utf8_lossy(&done.stdout).into_owned()
+}
+
+/// What there is of ours in the host's network: links, addresses, routes and tables of rules by our names and subnets.
+pub fn host_state() -> Vec<String> {
+    let ours = |line: &&str| {
+        ["eng", "10.213.", "10.214.", "dn-try"]
+            .iter()
+            .any(|mark| line.contains(mark))
+    };
+    [
+        ["ip", "-brief", "link"],
+        ["ip", "-brief", "address"],
+        ["ip", "route", "show"],
+        ["nft", "list", "tables"],
+    ]
+    .iter()
+    .flat_map(|command| {
+        run(command[0], &command[1..])
+            .lines()
+            .filter(ours)
+            .map(stable)
+            .collect::<Vec<_>>()
+    })
+    .collect()
+}
+
+/// The line without what comes and goes by itself: carrier, link-local addresses.
+fn stable(line: &str) -> String {
+    let passing = ["UP", "DOWN", "UNKNOWN", "linkdown"];
+    let words = line
+        .split_ascii_whitespace()
+        .filter(|w| !passing.contains(w) && !w.starts_with('<') && !w.starts_with("fe80"));
+    words.collect::<Vec<_>>().join(" ")
 }
