@@ -15,6 +15,7 @@ pub mod nflog;
 mod orders;
 mod resolver;
 mod sysctls;
+pub mod visitor;
 pub mod wall;
 
 pub use containers::Containers;

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
+use std::os::fd::{AsRawFd as _, RawFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -30,6 +31,16 @@ impl NetNs {
             ));
         }
         Ok(Self(Arc::new(there)))
+    }
+
+    /// A new, empty namespace, gone with the last copy of the handle and the last socket made in it.
+    pub(crate) async fn fresh() -> io::Result<Self> {
+        let opened = in_a_new_one(|| File::open("/proc/thread-self/ns/net")).await?;
+        Ok(Self(Arc::new(opened)))
+    }
+
+    pub(crate) fn descriptor(&self) -> RawFd {
+        self.0.as_raw_fd()
     }
 
     pub(crate) async fn visit<T: Send + 'static>(
