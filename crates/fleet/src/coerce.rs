@@ -215,7 +215,8 @@ mod tests {
 
     #[test]
     fn every_type_takes_what_the_table_says_and_refuses_the_rest() {
-        let rows: &[(&str, Value, Result<Option<Value>, ()>)] = &[
+        type Row = (&'static str, Value, Result<Option<Value>, ()>);
+        let rows: &[Row] = &[
             ("string", json!("x"), Ok(Some(json!("x")))),
             ("string", json!(7), Ok(Some(json!("7")))),
             ("string", json!(true), Ok(Some(json!("true")))),

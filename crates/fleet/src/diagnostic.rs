@@ -83,7 +83,11 @@ impl Diagnostics {
     /// A broken input says this much of itself and no more.
     pub const MAX: usize = 200;
 
+    /// Saying the same of the same place once is enough.
     pub fn push(&mut self, diagnostic: Diagnostic) {
+        if self.0.contains(&diagnostic) {
+            return;
+        }
         if self.0.len() < Self::MAX {
             self.0.push(diagnostic);
             return;

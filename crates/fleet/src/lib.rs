@@ -10,9 +10,14 @@ pub mod coerce;
 pub mod diagnostic;
 pub mod draw;
 mod hostname;
+pub mod identity;
 mod mac;
 mod nearest;
+pub mod plan;
+pub mod request;
 
 pub use catalogue::Catalogue;
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use draw::{InstallSecret, Seed};
+pub use plan::{Ground, Planned, plan};
+pub use request::{Flags, Options, Request};

@@ -133,6 +133,10 @@ impl Check<'_> {
                 );
             }
         }
+        if family.vendors.is_empty() {
+            self.wrong(&path, "`vendors` is empty", "name at least one");
+        }
+        self.vendors(&path, &family.vendors);
         self.class(&path, &family.hostname_class);
     }
 
@@ -251,10 +255,6 @@ impl Check<'_> {
         }
         if ouis.groups.values().any(Vec::is_empty) {
             self.wrong("oui.yaml", "a group is empty", "name at least one prefix");
-        }
-        self.vendors("oui.yaml", &ouis.default);
-        if ouis.default.is_empty() {
-            self.wrong("oui.yaml", "`default` is empty", "name at least one group");
         }
     }
 

@@ -96,6 +96,8 @@ pub struct OsFamily {
     pub display: String,
     /// Where no archetype says.
     pub hostname_class: String,
+    /// Where no archetype says.
+    pub vendors: Vec<String>,
     pub sysctls: BTreeMap<String, String>,
     /// Keys not every kernel keeps per network namespace: a machine does without where they fail.
     pub extra: BTreeMap<String, String>,
@@ -107,7 +109,6 @@ pub struct OsFamily {
 pub struct Ouis {
     /// First three bytes of hardware addresses, by kind of machine.
     pub groups: BTreeMap<String, Vec<String>>,
-    pub default: Vec<String>,
 }
 
 /// `hostnames.yaml`.
@@ -135,7 +136,7 @@ pub struct Patterns {
 /// `passwords.yaml`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Passwords {
+pub(super) struct Passwords {
     pub passwords: Vec<String>,
 }
 
@@ -226,7 +227,7 @@ pub struct Persona {
 /// `services/upcoming.yaml`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct UpcomingFile {
+pub(super) struct UpcomingFile {
     pub services: Vec<Upcoming>,
 }
 
