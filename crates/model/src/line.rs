@@ -67,6 +67,11 @@ impl Line {
     pub const MAX: usize = 12_288;
 }
 
+impl Said {
+    /// What a service says at once is no longer, so that the line it becomes fits.
+    pub const MAX: usize = Line::MAX - 96;
+}
+
 impl Blob {
     pub const PIECE: usize = 8_192;
     /// A larger file is reported by hash and size only.

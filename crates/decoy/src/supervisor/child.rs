@@ -30,11 +30,16 @@ pub(super) fn run(
     pipe: OwnedFd,
     title: &Title,
 ) -> i32 {
-    let code = catch_unwind(AssertUnwindSafe(|| match dress(entry, &spec, pipe, title) {
-        Ok(pipe) => serve(entry, machine, spec, Reporter::start(std::fs::File::from(pipe))),
-        Err(_) => UNAVAILABLE,
-    }));
-    code.unwrap_or(PANICKED)
+    let live = || -> Result<i32, Failure> {
+        let pipe = dress(entry, &spec, pipe, title)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        tokio::task::LocalSet::new().block_on(&runtime, live(entry, machine, spec, pipe))
+    };
+    match catch_unwind(AssertUnwindSafe(live)) {
+        Ok(Ok(code)) => code,
+        Ok(Err(_)) => UNAVAILABLE,
+        Err(_) => PANICKED,
+    }
 }
 
 /// Takes off what was PID 1's and puts on the daemon's name.
@@ -48,15 +53,18 @@ fn dress(entry: &Entry, spec: &ServiceSpec, pipe: OwnedFd, title: &Title) -> Res
     Ok(pipe)
 }
 
-fn serve(entry: &'static Entry, machine: Arc<Machine>, spec: ServiceSpec, reporter: Reporter) -> i32 {
+async fn live(entry: &'static Entry, machine: Arc<Machine>, spec: ServiceSpec, pipe: OwnedFd) -> Result<i32, Failure> {
+    let reporter = Reporter::over(pipe)?;
+    tokio::task::spawn_local(reporter.clone().pump());
     let place = Place::service(spec.slug.clone());
-    let code = match live(entry, machine, spec.clone(), reporter.clone()) {
+    let code = match serve(entry, machine, spec, reporter.clone()).await {
         Ok(()) => 0,
         Err(error) => {
+            let key = place.service.clone().into_owned();
             reporter.report(
                 &place,
                 ConfigError {
-                    key: spec.slug,
+                    key,
                     error: error.to_string(),
                 },
             );
@@ -64,28 +72,29 @@ fn serve(entry: &'static Entry, machine: Arc<Machine>, spec: ServiceSpec, report
         }
     };
     reporter.close();
-    code
+    Ok(code)
 }
 
-fn live(entry: &'static Entry, machine: Arc<Machine>, spec: ServiceSpec, reporter: Reporter) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    tokio::task::LocalSet::new().block_on(&runtime, async {
-        let (stop, stopped) = watch::channel(false);
-        let mut terminate = signal(SignalKind::terminate())?;
-        // Daemons read their configuration again on this one; they do not end.
-        let mut hangup = signal(SignalKind::hangup())?;
-        tokio::task::spawn_local(async move { while hangup.recv().await.is_some() {} });
-        tokio::task::spawn_local(async move {
-            terminate.recv().await;
-            stop.send(true)
-        });
-        let listeners = host::bind(&spec)?;
-        if let Some(account) = entry.run_as.iter().find_map(|name| machine.account(name)) {
-            become_user(&account)?;
-        }
-        host::serve(entry, machine, spec, reporter, listeners, stopped).await?;
-        Ok(())
-    })
+async fn serve(
+    entry: &'static Entry,
+    machine: Arc<Machine>,
+    spec: ServiceSpec,
+    reporter: Reporter,
+) -> Result<(), Failure> {
+    let (stop, stopped) = watch::channel(false);
+    let mut terminate = signal(SignalKind::terminate())?;
+    // Daemons read their configuration again on this one; they do not end.
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::task::spawn_local(async move { while hangup.recv().await.is_some() {} });
+    tokio::task::spawn_local(async move {
+        terminate.recv().await;
+        stop.send(true)
+    });
+    let listeners = host::bind(&spec)?;
+    if let Some(account) = entry.run_as.iter().find_map(|name| machine.account(name)) {
+        become_user(&account)?;
+    }
+    Ok(host::serve(entry, machine, spec, reporter, listeners, stopped).await?)
 }
 
 /// Gives up root, and with it every capability.

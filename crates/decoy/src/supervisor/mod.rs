@@ -28,7 +28,7 @@ use nix::sys::stat::{Mode, umask};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 
 use self::lines::Lines;
-use self::outbox::{MAX_SAID, Outbox};
+use self::outbox::Outbox;
 use self::roster::{Death, Ending, Move, Pid, Roster};
 pub use self::spec::{SpecError, check, read_spec};
 use crate::hygiene;
@@ -175,7 +175,7 @@ impl Supervisor {
                     pid.as_raw(),
                     Ear {
                         pipe: ours,
-                        lines: Lines::new(MAX_SAID),
+                        lines: Lines::new(Said::MAX),
                     },
                 );
             }

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 
 use model::detail::Detail;
 use model::event::{EventId, Origin, Report};
-use model::line::{Line, Said};
+use model::line::Said;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -13,10 +13,6 @@ use uuid::Uuid;
 const FULL: usize = 256 << 10;
 /// Bytes waiting beyond which the oldest lines go.
 const MAX: usize = 2 << 20;
-/// Length of `{"seq":…,"boot":"…","generation":…,` at most.
-const HEAD: usize = 96;
-/// The longest a service may say at once.
-pub const MAX_SAID: usize = Line::MAX - HEAD;
 
 pub struct Outbox {
     boot: String,
@@ -54,7 +50,7 @@ impl Outbox {
 
     /// Passes on what a service said: the text of one JSON object. Anything else is dropped and counted.
     pub fn pass(&mut self, generation: u64, said: &[u8]) {
-        if said.len() > MAX_SAID || self.gone || !(said.starts_with(b"{\"") && said.ends_with(b"}")) {
+        if said.len() > Said::MAX || self.gone || !(said.starts_with(b"{\"") && said.ends_with(b"}")) {
             self.dropped += 1;
             return;
         }
@@ -170,6 +166,7 @@ fn report(service: &str, kind: &'static str, origin: Origin, fields: model::Fiel
 #[cfg(test)]
 mod tests {
     use model::detail::Shutdown;
+    use model::line::Line;
 
     use super::*;
 
@@ -278,7 +275,7 @@ mod tests {
     #[test]
     fn what_is_no_object_or_too_long_is_dropped_and_counted() {
         let (mut outbox, mut out) = (Outbox::new("0badcafe".into()), pipe(1 << 20));
-        for bad in [&b""[..], b"x", b"[1]", b"{\"cut\":", &[b'{'; MAX_SAID + 1]] {
+        for bad in [&b""[..], b"x", b"[1]", b"{\"cut\":", &[b'{'; Said::MAX + 1]] {
             outbox.pass(1, bad);
         }
         outbox.pour(&mut out);
