@@ -10,6 +10,7 @@ use sea_orm_migration::prelude::*;
 pub use sea_orm_migration::MigratorTrait;
 
 mod m0001_fleet;
+mod m0002_events;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -17,6 +18,6 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_fleet::Migration)]
+        vec![Box::new(m0001_fleet::Migration), Box::new(m0002_events::Migration)]
     }
 }

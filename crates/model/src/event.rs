@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
+use serde::de::IntoDeserializer as _;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -87,7 +88,7 @@ impl Report {
     /// Reads the typed view of the fields, when the kind is `D`'s and the fields fit.
     pub fn detail<D: crate::Detail>(&self) -> Option<D> {
         (self.kind == D::KIND)
-            .then(|| D::from_fields(self.fields.clone()).ok())
+            .then(|| D::deserialize((&self.fields).into_deserializer()).ok())
             .flatten()
     }
 

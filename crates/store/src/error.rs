@@ -15,7 +15,9 @@ pub enum Error {
     Corrupt { what: String, reason: String },
     #[error("the store knows no {kind} `{id}`")]
     Unknown { kind: &'static str, id: String },
-    #[error("cannot keep {what} in the store: {reason}")]
+    #[error("`{given}` is no place in a listing: give the `next` of the page before")]
+    Cursor { given: String },
+    #[error("{what} is of no use to the store: {reason}")]
     Value { what: &'static str, reason: String },
 }
 

@@ -5,23 +5,46 @@
 //! kept as they came: whoever shows them escapes them.
 #![forbid(unsafe_code)]
 
+mod artifacts;
+mod attackers;
+mod commands;
 mod connect;
+mod credentials;
 mod cursors;
 mod deckies;
+mod drills;
 mod entity;
 mod error;
+mod events;
+mod ingest;
 mod operations;
+mod page;
+mod sessions;
 mod settings;
 mod value;
+
+#[cfg(test)]
+extern crate self as store; // As the shared test bed names it.
+#[cfg(test)]
+mod schema_tests;
 
 use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 
+pub use artifacts::{Artifact, Artifacts, Sighting};
+pub use attackers::{Attacker, AttackerSort, Attackers};
+pub use commands::{Command, Commands};
+pub use credentials::{Credential, Credentials, Reuse};
 pub use cursors::Cursors;
 pub use deckies::{Deckies, DeckyRow, LOCAL};
+pub use drills::{Drill, Drills};
 pub use error::Error;
+pub use events::{Events, StoredEvent};
+pub use ingest::Ingested;
 pub use operations::{Operation, OperationStatus, Operations, Step};
+pub use page::{Cursor, Filter, Listing, Order, OriginFilter, Page};
+pub use sessions::{Chunk, Session, Sessions};
 pub use settings::Settings;
 
 pub type Result<T> = std::result::Result<T, Error>;
@@ -81,6 +104,34 @@ impl Store {
 
     pub fn cursors(&self) -> Cursors<'_> {
         Cursors { store: self }
+    }
+
+    pub fn events(&self) -> Events<'_> {
+        Events { store: self }
+    }
+
+    pub fn attackers(&self) -> Attackers<'_> {
+        Attackers { store: self }
+    }
+
+    pub fn sessions(&self) -> Sessions<'_> {
+        Sessions { store: self }
+    }
+
+    pub fn commands(&self) -> Commands<'_> {
+        Commands { store: self }
+    }
+
+    pub fn credentials(&self) -> Credentials<'_> {
+        Credentials { store: self }
+    }
+
+    pub fn artifacts(&self) -> Artifacts<'_> {
+        Artifacts { store: self }
+    }
+
+    pub fn drills(&self) -> Drills<'_> {
+        Drills { store: self }
     }
 
     pub(crate) fn writer(&self) -> &DatabaseConnection {

@@ -1,5 +1,7 @@
 //! Between Rust and what the columns hold: times as microseconds since 1970, structures as JSON text.
 
+use std::net::IpAddr;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
@@ -17,6 +19,19 @@ pub(crate) fn moment(micros: i64) -> OffsetDateTime {
 
 pub(crate) fn now() -> i64 {
     micros(OffsetDateTime::now_utc())
+}
+
+/// Columns have no unsigned numbers; larger ones than they hold are the largest they hold.
+pub(crate) fn count(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+/// 16 bytes in the order of addresses, IPv4 as IPv6 maps it.
+pub(crate) fn addr(ip: IpAddr) -> [u8; 16] {
+    match ip {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
+        IpAddr::V6(v6) => v6.octets(),
+    }
 }
 
 pub(crate) fn to_json<T: Serialize + ?Sized>(what: &'static str, value: &T) -> Result<String> {

@@ -17,6 +17,15 @@ pub(crate) struct Bed {
     pub(crate) dir: Option<TempDir>,
 }
 
+impl Bed {
+    /// Changes the tables behind the store's back.
+    pub(crate) async fn alter(&self, sql: &str) {
+        use sea_orm::ConnectionTrait as _;
+        let database = sea_orm::Database::connect(&self.url).await.unwrap();
+        database.execute_unprepared(sql).await.unwrap();
+    }
+}
+
 pub(crate) async fn sqlite() -> Bed {
     let dir = TempDir::new().unwrap();
     let url = format!("sqlite://{}", dir.path().join("grid.db").display());

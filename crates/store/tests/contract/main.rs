@@ -3,6 +3,9 @@
 
 mod backend;
 mod fleet;
+mod ingest;
+mod listing;
+mod sample;
 
 /// Makes one test per engine of each function `async fn name(bed: &Bed)`.
 macro_rules! contract {

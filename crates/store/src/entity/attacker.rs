@@ -1,0 +1,21 @@
+use sea_orm::entity::prelude::*;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "attackers")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub ip: String,
+    #[sea_orm(column_type = "Blob")]
+    pub addr: Vec<u8>,
+    pub first_seen: i64,
+    pub last_seen: i64,
+    pub events: i64,
+    pub sessions: i64,
+    pub commands: i64,
+    pub logins: i64,
+    pub credentials: i64,
+    pub files: i64,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
