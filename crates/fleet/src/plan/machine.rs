@@ -90,9 +90,11 @@ fn services(draft: &Draft<'_>) -> Vec<ServiceSpec> {
     each.collect()
 }
 
-/// The product it was, else one another service of the machine claims too, else a drawn one.
+/// The product asked for, else the one it was, else one another service of the machine claims too, else a drawn one.
 fn persona<'a>(draft: &Draft<'a>, service: &'a Service, chosen: &BTreeSet<&str>) -> Option<&'a Persona> {
     let fitting: Vec<&Persona> = service.personas_on(&draft.distro.slug).collect();
+    let asked = draft.settings.persona(&service.slug);
+    let asked = asked.and_then(|id| fitting.iter().find(|persona| persona.id.starts_with(id)).copied());
     let before = draft
         .before
         .and_then(|before| before.machine.services.iter().find(|s| s.slug == service.slug));
@@ -111,7 +113,7 @@ fn persona<'a>(draft: &Draft<'a>, service: &'a Service, chosen: &BTreeSet<&str>)
             .stream(&format!("persona\0{}", service.slug))
             .weighted(&weighted)
     };
-    was.and_then(named).or_else(shared).or_else(drawn)
+    asked.or_else(|| was.and_then(named)).or_else(shared).or_else(drawn)
 }
 
 /// Under this key a machine remembers which of a service's personas it is.

@@ -75,6 +75,25 @@ impl Settings {
             self.insert(wanted, &key, value, place.and_then(|given| given.place.clone()), found);
         }
         self.services.insert(service.slug.clone(), coerced.service);
+        if let Some(asked) = self.persona(&service.slug)
+            && !service.personas.iter().any(|persona| persona.id.starts_with(asked))
+        {
+            let ids: Vec<_> = service.personas.iter().map(|persona| persona.id.as_str()).collect();
+            let place = given
+                .iter()
+                .find(|given| given.key == "persona")
+                .and_then(|given| given.place.clone());
+            found.push(
+                Diagnostic::error("E_PERSONA", format!("`{}` has no persona `{asked}`", service.slug))
+                    .at(place)
+                    .help(format!("one of: {}", ids.join(", "))),
+            );
+        }
+    }
+
+    /// Which product a service was asked to claim: a persona's id, or how it begins.
+    pub(super) fn persona(&self, slug: &str) -> Option<&str> {
+        self.services.get(slug)?.get("persona")?.as_str()
     }
 
     /// One machine, one truth: two services may say the same of it, not different things.
