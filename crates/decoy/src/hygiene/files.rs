@@ -21,6 +21,14 @@ impl Mode {
         Self { bits, owner: None }
     }
 
+    /// Of root, and of a group where it is not root's.
+    pub(super) fn shared(bits: u32, gid: Option<u32>) -> Self {
+        Self {
+            bits,
+            owner: gid.map(|gid| (0, gid)),
+        }
+    }
+
     fn of(metadata: &fs::Metadata) -> Self {
         Self {
             bits: metadata.mode() & 0o7777,

@@ -1,5 +1,6 @@
 //! Makes the image the machine the spec tells of, before anybody can look (deploy.md §7.3).
 
+mod boot;
 mod files;
 pub mod passwd;
 pub mod sshkey;
@@ -32,6 +33,7 @@ pub fn prepare(machine: &Machine) -> Vec<ConfigError> {
         put_in_place(machine, "/etc/hostname", &format!("{}\n", spec.hostname)),
     );
     problems.note("service users", users::make_service_users(machine));
+    problems.note("login records", boot::begin_login_records(machine));
     if !has_moved_in(machine) {
         move_in(machine, &mut problems);
     }

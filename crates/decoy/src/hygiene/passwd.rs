@@ -55,6 +55,16 @@ pub fn has(text: &str, name: &str) -> bool {
     text.lines().any(|line| line.split(':').next() == Some(name))
 }
 
+/// The id of a group in the text of `/etc/group`.
+pub fn group_id(group: &str, name: &str) -> Option<u32> {
+    let mut lines = group.lines().map(|line| line.split(':'));
+    lines.find_map(|mut fields| {
+        (fields.next() == Some(name))
+            .then(|| fields.nth(1)?.parse().ok())
+            .flatten()
+    })
+}
+
 /// The highest id below 1000 that neither accounts nor groups use, as `useradd --system` takes it.
 pub fn free_system_id(passwd: &str, group: &str) -> u32 {
     let id = |line: &str| line.split(':').nth(2)?.parse::<u32>().ok();
@@ -154,6 +164,12 @@ mod tests {
             with_group(group, "admin", "x:1000:"),
             format!("{group}\nadmin:x:1000:\n")
         );
+    }
+
+    #[test]
+    fn a_group_is_found_by_its_whole_name() {
+        assert_eq!(group_id("utmpx:x:7:\nutmp:x:43:a,b\n", "utmp"), Some(43));
+        assert_eq!(group_id("utmp:x\n", "utmp"), None);
     }
 
     #[test]

@@ -29,6 +29,8 @@ fn image() -> tempfile::TempDir {
     file("etc/skel/.bashrc", "# ~/.bashrc\n", 0o644);
     file("etc/hostname", "4f0c2a\n", 0o644);
     file("etc/machine-id", "", 0o444);
+    file("proc/stat", "cpu 1 2 3\nbtime 1795255388\n", 0o444);
+    file("proc/sys/kernel/osrelease", "6.1.0-28-amd64\n", 0o444);
     file("bin/bash", "", 0o755);
     file(".mark", "", 0o755);
     dir
@@ -83,6 +85,11 @@ fn an_image_becomes_the_machine_of_the_spec() {
     assert_eq!(mode(root, "etc/ssh/ssh_host_ed25519_key"), 0o600);
     assert_eq!(mode(root, "etc/ssl/private/ssl-cert-snakeoil.key"), 0o640);
     assert_eq!(read(root, "etc/machine-id").trim().len(), 32);
+    assert_eq!(mode(root, "var/log/btmp"), 0o660);
+    assert!(
+        fs::metadata(root.join("var/log/wtmp")).unwrap().len() > 0,
+        "the start is written down"
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The machine all its services share: users, files, seed.
 
 mod account;
+pub mod login_records;
 pub mod secret;
 
 use std::collections::HashMap;

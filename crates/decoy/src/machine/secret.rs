@@ -97,3 +97,101 @@ fn verify_sha(field: &str, password: &[u8]) -> bool {
     let explicit = format!("${id}$rounds={rounds}${rest}");
     rounds <= MAX_ROUNDS && ShaCrypt::default().verify_password(password, explicit.as_str()).is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Made by Debian 12's `chpasswd` (libxcrypt) and by `openssl passwd`.
+    const GENUINE: [(&str, &str); 6] = [
+        (
+            "hunter2",
+            "$y$j9T$gGCtPAOlaQ5OrCFxwDPEf0$hbfDSbjHRHTvIWxCDZproz5B4irXeOyRcabXcUHbgY9",
+        ),
+        (
+            "p\u{e4}ss wort 12345678901234567890123456789012345678901234567890123456789012345678901234567890",
+            "$y$j9T$.emXx.PCBfqZEPPePcS.l.$YgUT.KOsTUH65S9xGzx4latEpf/nky.7amdDFe8j2f1",
+        ),
+        ("x", "$y$j75T$abcdefgh$wPWF6ZngZZxi0TBX8BqPcYXMIarFww.baLy6hMEGMb9"),
+        (
+            "letmein",
+            "$6$qFhY1drNAvK1hQ.j$.vB93YAWsp3jfOWBBBhA/lAxxSLZ6zg0zubpc377yinost6lyfvy0JCytZrh3i7Q5bF8urq./E9W8Gr1y1JvF0",
+        ),
+        (
+            "letmein",
+            "$5$rounds=12000$CdImPmSbVeeuVWR3$zTjh1QY5iPDlfztjE2QENANSdmLK5Wwe8spYBWvPWc9",
+        ),
+        (
+            "Hello world!",
+            "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
+        ),
+    ];
+
+    #[test]
+    fn hashes_of_the_genuine_tools_fit_their_passwords_only() {
+        for (password, field) in GENUINE {
+            assert!(verify(field, password.as_bytes()), "{field}");
+            assert!(!verify(field, format!("{password}x").as_bytes()), "{field}");
+            assert!(!verify(field, b""), "{field}");
+        }
+    }
+
+    #[test]
+    fn a_locked_account_fits_no_password() {
+        for (password, field) in GENUINE {
+            assert!(!verify(&format!("!{field}"), password.as_bytes()));
+        }
+        for locked in [
+            "",
+            "*",
+            "!",
+            "!!",
+            "!*",
+            "x",
+            "$",
+            "$y",
+            "$y$",
+            "$6$",
+            "$6$$",
+            "$5$rounds=x$a$b",
+        ] {
+            assert!(!verify(locked, b""), "{locked}");
+            assert!(!verify(locked, locked.as_bytes()), "{locked}");
+        }
+    }
+
+    #[test]
+    fn our_hashes_look_like_the_distros_and_fit() {
+        for (distro, start) in [
+            ("debian", "$y$j9T$"),
+            ("ubuntu22", "$y$j9T$"),
+            ("rocky9", "$6$"),
+            ("alpine", "$6$"),
+        ] {
+            let field = hash(method_of(distro), b"s3cret", &[7; 16]).unwrap();
+            assert!(field.starts_with(start) && !field.contains("rounds"), "{field}");
+            assert!(verify(&field, b"s3cret"));
+            assert_ne!(hash(method_of(distro), b"s3cret", &[8; 16]).unwrap(), field);
+        }
+    }
+
+    #[test]
+    fn a_hash_made_to_keep_us_busy_fits_nothing() {
+        let costly = [
+            "$6$rounds=999999999$CdImPmSbVeeuVWR3$zTjh1QY5iPDlfztjE2QENANSdmLK5Wwe8spYBWvPWc9",
+            "$y$jFT$abcdefgh$kh8xQrLw4WEFH5TNkA/dNLLMhYcmL4YIQTHU9yfFRf6",
+            "$y$jzT$abcdefgh$kh8xQrLw4WEFH5TNkA/dNLLMhYcmL4YIQTHU9yfFRf6",
+        ];
+        for field in costly {
+            assert!(!verify(field, b"x"), "{field}");
+        }
+    }
+
+    #[test]
+    fn the_field_is_found_by_the_whole_name() {
+        let shadow = "rooty:a:1:\nroot:b:2:\nno-field\n";
+        assert_eq!(field_of(shadow, "root"), Some("b"));
+        assert_eq!(field_of(shadow, "oot"), None);
+        assert_eq!(field_of(shadow, "no-field"), None);
+    }
+}
