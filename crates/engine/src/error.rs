@@ -48,6 +48,12 @@ pub enum Error {
     Io { doing: String, source: std::io::Error },
     #[error("there is no image {reference} here: `decnet images build` makes or fetches it")]
     NoImage { reference: String },
+    #[error("there are no images of ours to write: `decnet images build` makes them")]
+    NothingToExport,
+    #[error("the image {image} cannot be had: pulling it failed ({pull}), and so did building it ({build})")]
+    Unobtainable { image: String, pull: String, build: String },
+    #[error("`{distro}` cannot be built from packages here; only Debian, Ubuntu and Kali can")]
+    NotBuildable { distro: String },
     #[error("no decoy binary at {}: {source}; build it, or say where it is with DECNET_DECOY", path.display())]
     NoDecoy { path: PathBuf, source: std::io::Error },
     #[error("this host has no default route to tell the network by: say which with --interface")]

@@ -4,6 +4,10 @@
 //! layer, so the binary lies on disk and in memory once, and creating a machine copies nothing.
 
 mod archive;
+mod base;
+mod bootstrap;
+mod mirror;
+mod transfer;
 
 use std::path::Path;
 
@@ -13,7 +17,7 @@ use bollard::query_parameters::{
     RemoveImageOptions, UploadToContainerOptions,
 };
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt as _};
+use futures_util::Stream;
 use sha2::{Digest as _, Sha256};
 
 use crate::body::INIT;
@@ -131,21 +135,11 @@ impl Images {
             ..CreateImageOptions::default()
         };
         let doing = format!("importing {name}");
-        let mut said = self
+        let said = self
             .docker
             .api
             .create_image(Some(options), Some(bollard::body_try_stream(tar)), None);
-        loop {
-            let next = tokio::time::timeout(limit::STREAM_IDLE, said.next()).await;
-            match next.map_err(|_| Error::TimedOut {
-                doing: doing.clone(),
-                limit: limit::STREAM_IDLE,
-            })? {
-                Some(Ok(_)) => {}
-                Some(Err(raw)) => return Err(self.docker.explain(doing, raw)),
-                None => return Ok(()),
-            }
-        }
+        self.follow(&doing, said, |_| {}).await
     }
 
     /// Commits `base` with the files of `tar` unpacked under `directory` as `name`.
@@ -172,22 +166,19 @@ impl Images {
                 .upload_to_container(&scratch, Some(options), bollard::body_full(tar.into()));
             self.docker.once(&doing, limit::ACT, upload).await?;
             self.commit(&scratch, name).await
-        };
-        let made = made.await;
-        let remove = RemoveContainerOptions {
+        }
+        .await;
+        made.and(self.discard(&scratch, &doing).await)
+    }
+
+    async fn discard(&self, container: &str, doing: &str) -> Result<(), Error> {
+        let options = RemoveContainerOptions {
             v: true,
             force: true,
             link: false,
         };
-        let removed = self
-            .docker
-            .once(
-                &doing,
-                limit::ACT,
-                self.docker.api.remove_container(&scratch, Some(remove)),
-            )
-            .await;
-        made.and(removed)
+        let remove = || self.docker.api.remove_container(container, Some(options.clone()));
+        self.docker.call(doing, limit::ACT, remove).await
     }
 
     async fn commit(&self, container: &str, name: &str) -> Result<(), Error> {
