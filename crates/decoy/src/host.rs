@@ -29,6 +29,8 @@ const GRACE: Duration = Duration::from_secs(2);
 pub enum HostError {
     #[error("cannot listen on port {port}: {source}")]
     Bind { port: u16, source: std::io::Error },
+    #[error("cannot put the service's files in place: {0}")]
+    Furnish(std::io::Error),
     #[error("{0}")]
     Service(String),
 }
@@ -45,6 +47,7 @@ pub async fn run(
     stop: watch::Receiver<bool>,
 ) -> Result<(), HostError> {
     let listeners = bind(&spec)?;
+    furnish(entry, &machine, &spec)?;
     serve(entry, machine, spec, reporter, listeners, stop).await
 }
 
@@ -59,6 +62,14 @@ pub fn bind(spec: &ServiceSpec) -> Result<Listeners, HostError> {
         Ok((listener, port.tls))
     });
     Ok(Listeners(listeners.collect::<Result<_, HostError>>()?))
+}
+
+/// Puts the files of the product in place. Takes root.
+pub fn furnish(entry: &Entry, machine: &Machine, spec: &ServiceSpec) -> Result<(), HostError> {
+    entry
+        .furnish
+        .map_or(Ok(()), |furnish| furnish(machine, spec))
+        .map_err(HostError::Furnish)
 }
 
 /// Serves until `stop` turns true. Must run inside a `LocalSet`.

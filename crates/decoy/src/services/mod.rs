@@ -20,6 +20,8 @@ pub struct Entry {
     /// Users of the machine to serve as, once the ports are bound: the first that exists, the first of all being made
     /// when none does. Empty: root. What only root may read must come from the spec or be read before.
     pub run_as: &'static [&'static str],
+    /// What installing the product would have put on the machine; runs as root, before the service gives root up.
+    pub furnish: Option<fn(&Machine, &ServiceSpec) -> std::io::Result<()>>,
     pub build: fn(Context) -> Result<Rc<dyn Service>, String>,
 }
 

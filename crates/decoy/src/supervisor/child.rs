@@ -91,6 +91,7 @@ async fn serve(
         stop.send(true)
     });
     let listeners = host::bind(&spec)?;
+    host::furnish(entry, &machine, &spec)?;
     if let Some(account) = entry.run_as.iter().find_map(|name| machine.account(name)) {
         become_user(&account)?;
     }
