@@ -11,6 +11,9 @@ use crate::catalogue::{ConfigField, FieldType, Scope, Service};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::nearest::suggestion;
 
+/// In bytes. All a machine is told has to fit one environment variable, 128 KiB.
+pub const MAX_VALUE: usize = 32 * 1024;
+
 /// A key and its value as they came: text from a file or a flag, any JSON from elsewhere.
 #[derive(Clone, PartialEq)]
 pub struct Given {
@@ -35,9 +38,13 @@ pub fn config(service: &Service, given: &[Given]) -> (Coerced, Diagnostics) {
     let mut seen: BTreeMap<&str, &Given> = BTreeMap::new();
     for given in given {
         let Some(field) = service.field(&given.key) else {
-            found.push(unknown(service, given));
+            found.push(unknown(service, &given.key, given.place.clone()));
             continue;
         };
+        if given.value.as_str().is_some_and(|text| text.len() > MAX_VALUE) {
+            found.push(too_long(&field.key, given.place.clone()));
+            continue;
+        }
         if let Some(first) = seen.insert(&field.key, given) {
             found.push(twice(service, field, first, given));
             continue;
@@ -156,14 +163,20 @@ fn options(field: &ConfigField, value: &Value) -> Result<Vec<String>, String> {
     Ok(chosen)
 }
 
-fn unknown(service: &Service, given: &Given) -> Diagnostic {
+pub(crate) fn unknown(service: &Service, key: &str, place: Option<Place>) -> Diagnostic {
     let keys = service.config.iter().map(|field| field.key.as_str());
     Diagnostic::warning(
         "W_CONFIG_KEY",
-        format!("`{}` has no setting `{}`; it is ignored", service.slug, given.key),
+        format!("`{}` has no setting `{key}`; it is ignored", service.slug),
     )
-    .at(given.place.clone())
-    .help(suggestion(&given.key, keys))
+    .at(place)
+    .help(suggestion(key, keys))
+}
+
+pub(crate) fn too_long(key: &str, place: Option<Place>) -> Diagnostic {
+    Diagnostic::error("E_CONFIG_VALUE", format!("`{key}` is longer than {MAX_VALUE} bytes"))
+        .at(place)
+        .help("shorten it")
 }
 
 fn twice(service: &Service, field: &ConfigField, first: &Given, second: &Given) -> Diagnostic {

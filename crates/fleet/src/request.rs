@@ -29,7 +29,8 @@ pub struct Options {
     pub resolvers: Vec<Ipv4Addr>,
     /// First address to give out.
     pub ip_start: Option<Ipv4Addr>,
-    pub ip_strategy: IpStrategy,
+    /// Sequential when none is given.
+    pub ip_strategy: Option<IpStrategy>,
     /// Never given out, a DHCP server's pool.
     pub exclude: Vec<IpRange>,
     /// Take an address asked for by name although something answers there.
@@ -182,7 +183,7 @@ impl Default for Options {
             domain: None,
             resolvers: Vec::new(),
             ip_start: None,
-            ip_strategy: IpStrategy::default(),
+            ip_strategy: None,
             exclude: Vec::new(),
             force_ip: false,
             additive: false,

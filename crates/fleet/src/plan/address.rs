@@ -201,11 +201,11 @@ impl<'a> Allocator<'a, '_> {
     }
 
     fn next(&mut self, draft: &'a Draft<'a>) -> Option<Ipv4Addr> {
-        let ip = match self.options.ip_strategy {
+        let ip = match self.options.ip_strategy.unwrap_or_default() {
             IpStrategy::Sequential => self.following(self.range.first),
             IpStrategy::Scattered => self.scattered(draft),
         }?;
-        if self.options.ip_strategy == IpStrategy::Sequential {
+        if self.options.ip_strategy.unwrap_or_default() == IpStrategy::Sequential {
             self.range.first = ip;
         }
         self.given.insert(ip, draft);
@@ -213,9 +213,18 @@ impl<'a> Allocator<'a, '_> {
     }
 
     fn following(&self, start: Ipv4Addr) -> Option<Ipv4Addr> {
-        (u32::from(start)..=u32::from(self.range.last))
-            .map(Ipv4Addr::from)
-            .find(|&ip| self.can_give(ip))
+        let mut at = start;
+        while at <= self.range.last {
+            if self.can_give(at) {
+                return Some(at);
+            }
+            // A whole excluded range is one step.
+            let excluded = self.options.exclude.iter().find(|range| range.contains(at));
+            at = u32::from(excluded.map_or(at, |range| range.last))
+                .checked_add(1)?
+                .into();
+        }
+        None
     }
 
     /// By the decky's name, so that others come and go without moving it.
@@ -248,7 +257,7 @@ impl<'a> Allocator<'a, '_> {
 
     fn shortage(&mut self, needed: usize, served: usize) {
         let subnet = self.ground.network.subnet;
-        let what = format!("{needed} addresses are needed in {subnet}, {served} are free");
+        let what = format!("{subnet} has {served} free addresses of the {needed} needed");
         self.found.push(
             Diagnostic::error("E_IP_SHORTAGE", what)
                 .help("ask for fewer deckies, start at a lower address, exclude less, or use a larger subnet"),

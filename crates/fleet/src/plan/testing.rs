@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
+use std::sync::OnceLock;
 
 use model::Name;
 use model::fleet::{DeckySpec, Driver, FleetSpec, NetworkSpec};
@@ -29,7 +30,7 @@ impl World {
     /// 10.20.0.0/24, gateway .1, this host .2.
     pub(crate) fn new() -> Self {
         Self {
-            catalogue: Catalogue::builtin().unwrap(),
+            catalogue: catalogue(),
             network: NetworkSpec {
                 name: "lan".into(),
                 driver: Driver::Macvlan,
@@ -69,6 +70,12 @@ impl World {
         };
         plan(&self.catalogue, request, &ground)
     }
+}
+
+/// Read once: there are many worlds.
+pub(crate) fn catalogue() -> Catalogue {
+    static ONCE: OnceLock<Catalogue> = OnceLock::new();
+    ONCE.get_or_init(|| Catalogue::builtin().unwrap()).clone()
 }
 
 pub(crate) fn ip(text: &str) -> Ipv4Addr {

@@ -327,7 +327,7 @@ fn a_subnet_too_small_says_how_many_were_found() {
     assert!(
         found
             .to_string()
-            .contains("1 addresses are needed in 10.20.0.0/30, 0 are free"),
+            .contains("10.20.0.0/30 has 0 free addresses of the 1 needed"),
         "{found}"
     );
     let found = World::new().subnet("10.20.0.0/31").plan(vec![wanted("a")]).unwrap_err();
@@ -389,7 +389,7 @@ fn scattered_addresses_do_not_move_when_others_come_and_go() {
     let world = World::new();
     let plan = |names: &[&str]| {
         let options = Options {
-            ip_strategy: IpStrategy::Scattered,
+            ip_strategy: Some(IpStrategy::Scattered),
             ..Options::default()
         };
         let planned = world
@@ -667,7 +667,7 @@ proptest! {
     fn whatever_is_drawn_holds_no_conflict_no_singleton_and_no_number_twice(seed: u64, count in 1usize..60, scattered: bool) {
         let world = World::new();
         let ip_strategy = if scattered { IpStrategy::Scattered } else { IpStrategy::Sequential };
-        let options = Options { seed: Some(seed), limit: 500, ip_strategy, ..Options::default() };
+        let options = Options { seed: Some(seed), limit: 500, ip_strategy: Some(ip_strategy), ..Options::default() };
         let flags = Flags { count, randomize_services: true, randomize_distros: true, ..Flags::default() };
         let request = Request::from_flags(&flags, options, &BTreeSet::new()).unwrap();
         let deckies = world.plan_request(&request).unwrap().fleet.deckies;
