@@ -7,6 +7,7 @@ mod context;
 mod exit;
 mod feed;
 mod output;
+mod query;
 mod when;
 
 use args::{Cli, Command};
@@ -35,6 +36,9 @@ async fn run(cli: Cli) -> Result {
         Command::Services => catalogue::services(&cx),
         Command::Distros => catalogue::distros(&cx),
         Command::Archetypes => catalogue::archetypes(&cx),
+        Command::Events(asked) => query::events(&cx, &asked).await,
+        Command::Attackers(asked) => query::attackers(&cx, &asked).await,
+        Command::Credentials(asked) => query::credentials(&cx, &asked).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "decnet", &mut std::io::stdout());
             Ok(())
