@@ -248,9 +248,9 @@ pub enum Images {
         #[arg(long)]
         no_cache: bool,
     },
-    /// Write one into a file, for a machine without a registry.
-    Export { distro: String, file: PathBuf },
-    /// Read one written by `export`.
+    /// Write those we made into a file, for a machine without a registry.
+    Export { file: PathBuf },
+    /// Read a file written by `export`.
     Import { file: PathBuf },
     /// Remove those we made.
     Remove,

@@ -6,7 +6,10 @@ mod catalogue;
 mod context;
 mod exit;
 mod feed;
+mod grid;
+mod images;
 mod output;
+mod progress;
 mod query;
 mod when;
 
@@ -36,6 +39,7 @@ async fn run(cli: Cli) -> Result {
         Command::Services => catalogue::services(&cx),
         Command::Distros => catalogue::distros(&cx),
         Command::Archetypes => catalogue::archetypes(&cx),
+        Command::Images(asked) => images::images(&cx, &asked).await,
         Command::Events(asked) => query::events(&cx, &asked).await,
         Command::Attackers(asked) => query::attackers(&cx, &asked).await,
         Command::Credentials(asked) => query::credentials(&cx, &asked).await,

@@ -43,7 +43,7 @@ fn image() -> Result<()> {
     if tools::sh(&format!("docker image inspect {IMAGE}"))?.code == 0 {
         return Ok(());
     }
-    let base = tools::must("docker images -q --filter label=decnet.managed=true --filter label=decnet.distro=debian")?;
+    let base = tools::must("docker images -q decnet/base-debian")?;
     let base = base.lines().next().unwrap_or_default().to_owned();
     tools::must(&format!(
         "docker rm -f e2e-genuine-build >/dev/null 2>&1; \

@@ -32,7 +32,7 @@ const REPOSITORY: &str = "decnet/machine";
 const INIT_MODE: u32 = 0o700;
 
 /// An image we made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Image {
     pub id: String,
     pub tags: Vec<String>,

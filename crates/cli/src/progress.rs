@@ -1,0 +1,131 @@
+//! Progress of long work on stderr: bars on a terminal, lines elsewhere when asked for, nothing when quiet.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use engine::progress::{Phase, Step};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::output::Output;
+
+/// One piece of long work. Cheap to clone; the last copy clears the bar.
+#[derive(Clone)]
+pub struct Bar {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    bar: Option<ProgressBar>,
+    started: Instant,
+    phases: Mutex<BTreeMap<String, Phase>>,
+}
+
+/// What came of the deckies.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    pub done: usize,
+    pub degraded: usize,
+    pub failed: usize,
+    pub removed: usize,
+}
+
+// === impl Bar ===
+
+impl Bar {
+    pub fn start(out: Output) -> Self {
+        let bar = out.bars.then(|| {
+            let bar = ProgressBar::new_spinner();
+            bar.set_style(
+                ProgressStyle::with_template("{spinner} {wide_msg} {elapsed}")
+                    .unwrap_or(ProgressStyle::default_spinner()),
+            );
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        Self {
+            inner: Arc::new(Inner {
+                bar,
+                started: Instant::now(),
+                phases: Mutex::default(),
+            }),
+        }
+    }
+
+    /// For the engine to tell its steps to.
+    pub fn progress(&self) -> engine::Progress {
+        let bar = self.clone();
+        engine::Progress::new(move |step| bar.told(step))
+    }
+
+    pub fn say(&self, text: impl Into<String>) {
+        if let Some(bar) = &self.inner.bar {
+            bar.set_message(text.into());
+        }
+    }
+
+    pub fn seconds(&self) -> f64 {
+        self.inner.started.elapsed().as_secs_f64()
+    }
+
+    pub fn tally(&self) -> Tally {
+        let phases = self.inner.phases.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = |wanted: fn(&Phase) -> bool| phases.values().filter(|phase| wanted(phase)).count();
+        Tally {
+            done: count(|phase| matches!(phase, Phase::Done)),
+            degraded: count(|phase| matches!(phase, Phase::Degraded { .. })),
+            failed: count(|phase| matches!(phase, Phase::Failed { .. } | Phase::RolledBack)),
+            removed: count(|phase| matches!(phase, Phase::Removed)),
+        }
+    }
+
+    fn told(&self, step: Step) {
+        match step {
+            Step::Image { image, doing } => self.say(format!("{image}: {doing}")),
+            Step::ImageReady { image } => self.say(format!("{image}: ready")),
+            Step::NetworkReady { network, is_new } => {
+                self.say(format!("network {network} {}", if is_new { "made" } else { "stands" }));
+            }
+            Step::Decky { name, phase } => {
+                let mut phases = self.inner.phases.lock().unwrap_or_else(PoisonError::into_inner);
+                let said = doing(&phase);
+                phases.insert(name.to_string(), phase);
+                let ended = phases.values().filter(|phase| is_end(phase)).count();
+                let all = phases.len();
+                drop(phases);
+                self.say(format!("{ended}/{all}  {name} {said}"));
+            }
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn is_end(phase: &Phase) -> bool {
+    matches!(
+        phase,
+        Phase::Done | Phase::Degraded { .. } | Phase::Failed { .. } | Phase::RolledBack | Phase::Removed
+    )
+}
+
+fn doing(phase: &Phase) -> String {
+    match phase {
+        Phase::Creating => "is being made".into(),
+        Phase::Starting => "starts".into(),
+        Phase::Walling => "gets its wall".into(),
+        Phase::Waiting => "opens its ports".into(),
+        Phase::Updating => "takes its new plan".into(),
+        Phase::Removing => "is being removed".into(),
+        Phase::Done => "is up".into(),
+        Phase::Degraded { closed } => format!("is up without port {}", closed.first().map_or(0, |port| port.port)),
+        Phase::Failed { reason } => format!("failed: {reason}"),
+        Phase::RolledBack => "is as it was before".into(),
+        Phase::Removed => "is gone".into(),
+    }
+}
