@@ -82,8 +82,9 @@ impl Catalogue {
             .unwrap_or_default()
     }
 
-    /// A service by any name people know, built or not.
+    /// A service by any name people know, built or not; `-` is as good as `_`.
     pub fn known(&self, slug: &str) -> Option<Known<'_>> {
+        let slug = &slug.replace('-', "_");
         find(&self.services, slug)
             .map(Known::Built)
             .or_else(|| find(&self.upcoming, slug).map(Known::Upcoming))

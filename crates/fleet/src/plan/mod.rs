@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use model::Name;
-use model::fleet::{DeckySpec, Driver, FleetSpec, Limits, NetworkSpec};
+use model::fleet::{DeckySpec, Driver, Egress, FleetSpec, Limits, NetworkSpec};
 use model::machine::MachineSpec;
 use time::OffsetDateTime;
 
@@ -61,12 +61,7 @@ pub fn plan(catalogue: &Catalogue, request: &Request, ground: &Ground<'_>) -> Re
             deckies.push(assemble(draft, ip, named.mac, machine, catalogue, ground.now));
         }
     }
-    if ground.network.driver == Driver::Ipvlan {
-        found.push(
-            Diagnostic::warning("W_IPVLAN", "with ipvlan every decky shows the host's hardware address")
-                .help("use macvlan where the network allows it"),
-        );
-    }
+    visible(&drafts, ground, &mut found);
     let (mut deckies, warnings) = found.and(deckies)?;
     deckies.splice(0..0, kept.into_iter().cloned());
     let fleet = FleetSpec {
@@ -115,6 +110,27 @@ fn counted(request: &Request, kept: usize, found: &mut Diagnostics) {
                     .help("rename one of them"),
             );
         }
+    }
+}
+
+/// What the operator chose and ought to know the price of.
+fn visible(drafts: &[Draft<'_>], ground: &Ground<'_>, found: &mut Diagnostics) {
+    if ground.network.driver == Driver::Ipvlan {
+        found.push(
+            Diagnostic::warning("W_IPVLAN", "with ipvlan every decky shows the host's hardware address")
+                .help("use macvlan where the network allows it"),
+        );
+    }
+    for draft in drafts.iter().filter(|draft| draft.wanted.egress == Egress::Open) {
+        let what = format!(
+            "decky `{}` may attack anyone: nothing holds its connections back",
+            draft.wanted.name
+        );
+        found.push(
+            Diagnostic::warning("W_OPEN", what)
+                .at(draft.wanted.place("containment"))
+                .help("use containment `strict` unless the network around it is closed"),
+        );
     }
 }
 
