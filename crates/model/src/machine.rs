@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct MachineSpec {
     /// Rises with each change of the spec.
     pub generation: u64,
@@ -59,7 +59,7 @@ pub struct Keys {
     pub tls_key: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServiceSpec {
     /// Slug of the service registry.
     pub slug: String,
@@ -103,6 +103,30 @@ impl ServiceSpec {
 
     pub fn number(&self, key: &str) -> Option<i64> {
         self.config.get(key).or_else(|| self.persona.get(key))?.as_i64()
+    }
+}
+
+impl std::fmt::Debug for MachineSpec {
+    /// Without the seed, from which the machine's secrets follow.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MachineSpec")
+            .field("generation", &self.generation)
+            .field("hostname", &self.hostname)
+            .field("distro", &self.distro)
+            .field("users", &self.users)
+            .field("services", &self.services)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for ServiceSpec {
+    /// Configured values may be passwords.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServiceSpec")
+            .field("slug", &self.slug)
+            .field("ports", &self.ports)
+            .field("config", &self.config.keys())
+            .finish_non_exhaustive()
     }
 }
 
