@@ -9,6 +9,7 @@ mod feed;
 mod grid;
 mod images;
 mod output;
+mod plan;
 mod progress;
 mod query;
 mod when;
