@@ -48,7 +48,10 @@ pub struct NetworkWish {
 /// Reads a plan, says what there is to say about it, and refuses one with errors.
 pub fn read(cx: &Context, catalogue: &Catalogue, file: &Path) -> Result<Box<fleet::ini::IniFleet>> {
     let bytes = std::fs::read(file).map_err(|error| {
-        Failure::new(Code::Invalid, format!("cannot read the plan {}: {error}", file.display()))
+        Failure::new(
+            Code::Invalid,
+            format!("cannot read the plan {}: {error}", file.display()),
+        )
     })?;
     let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
     let (read, found) = fleet::ini::parse_bytes(&bytes, &name, catalogue);
@@ -78,8 +81,9 @@ impl Asked {
         let secret = InstallSecret::new(secret);
         let names = existing.iter().map(|decky| decky.name.clone()).collect();
         let request = match self.source {
-            Source::Flags(flags) => Request::from_flags(&flags, self.options, &names)
-                .map_err(|wrong| refused(&wrong.into(), UNCHANGED))?,
+            Source::Flags(flags) => {
+                Request::from_flags(&flags, self.options, &names).map_err(|wrong| refused(&wrong.into(), UNCHANGED))?
+            }
             Source::File(file, interval) => file.request(self.options, interval),
         };
         let scope = Scope::fleet();
@@ -102,9 +106,12 @@ impl Asked {
             }
             taken.extend(answering);
         }
-        Err(Failure::new(Code::Conflict, format!("too many addresses of {} are in use", network.subnet))
-            .help("give a range that is free with --ip-start, or keep others out with `exclude =` in [general]")
-            .into())
+        Err(Failure::new(
+            Code::Conflict,
+            format!("too many addresses of {} are in use", network.subnet),
+        )
+        .help("give a range that is free with --ip-start, or keep others out with `exclude =` in [general]")
+        .into())
     }
 
     /// What the file says of the network, where no flag does.
@@ -136,18 +143,39 @@ impl Asked {
                 (None, None) => return Err(no_network("--subnet")),
             };
             let gateway = wish.gateway.or_else(|| subnet.hosts().next());
-            return Ok(NetworkSpec { name, driver: wish.driver, parent: None, subnet, gateway });
+            return Ok(NetworkSpec {
+                name,
+                driver: wish.driver,
+                parent: None,
+                subnet,
+                gateway,
+            });
         }
-        let Some(networks) = networks else { return Err(no_network("--interface and --subnet")) };
-        let found = networks.detect(wish.interface.as_deref(), wish.subnet, wish.gateway).await.map_err(engine_failed)?;
+        let Some(networks) = networks else {
+            return Err(no_network("--interface and --subnet"));
+        };
+        let found = networks
+            .detect(wish.interface.as_deref(), wish.subnet, wish.gateway)
+            .await
+            .map_err(engine_failed)?;
         let parent = Some(found.interface);
-        Ok(NetworkSpec { name, driver: wish.driver, parent, subnet: found.subnet, gateway: found.gateway })
+        Ok(NetworkSpec {
+            name,
+            driver: wish.driver,
+            parent,
+            subnet: found.subnet,
+            gateway: found.gateway,
+        })
     }
 }
 
 /// Remembers the network of the fleet that now stands.
 pub async fn remember(store: &Store, network: &NetworkSpec) -> Result {
-    store.settings().set(NETWORK_KEY, network).await.or_exit(Code::Unreachable)
+    store
+        .settings()
+        .set(NETWORK_KEY, network)
+        .await
+        .or_exit(Code::Unreachable)
 }
 
 pub async fn network_that_stands(store: &Store) -> Result<Option<NetworkSpec>> {
@@ -182,11 +210,23 @@ async fn answering(
     fleet: &FleetSpec,
     existing: &[DeckySpec],
 ) -> Result<BTreeSet<Ipv4Addr>> {
-    let (Some(docker), Some(parent)) = (docker, &network.parent) else { return Ok(BTreeSet::new()) };
+    let (Some(docker), Some(parent)) = (docker, &network.parent) else {
+        return Ok(BTreeSet::new());
+    };
     let known: BTreeSet<_> = existing.iter().map(|decky| decky.ip).collect();
-    let new: Vec<_> = fleet.deckies.iter().map(|decky| decky.ip).filter(|ip| !known.contains(ip)).collect();
+    let new: Vec<_> = fleet
+        .deckies
+        .iter()
+        .map(|decky| decky.ip)
+        .filter(|ip| !known.contains(ip))
+        .collect();
     let networks = Networks::new(docker.clone(), Scope::fleet());
-    Ok(networks.answering(parent, &new).await.map_err(engine_failed)?.into_iter().collect())
+    Ok(networks
+        .answering(parent, &new)
+        .await
+        .map_err(engine_failed)?
+        .into_iter()
+        .collect())
 }
 
 fn warn(cx: &Context, found: &Diagnostics) {

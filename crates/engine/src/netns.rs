@@ -39,6 +39,12 @@ impl NetNs {
         Ok(Self(Arc::new(opened)))
     }
 
+    /// Tells this namespace from others; a restarted machine has another.
+    pub(crate) fn identity(&self) -> io::Result<(u64, u64)> {
+        let meta = self.0.metadata()?;
+        Ok((meta.dev(), meta.ino()))
+    }
+
     pub(crate) fn descriptor(&self) -> RawFd {
         self.0.as_raw_fd()
     }
