@@ -1,6 +1,8 @@
 //! The services a machine can run. Adding one is a file here, a line in [`TABLE`] and a folder in
 //! `templates/services/`.
 
+pub mod ssh;
+
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -44,7 +46,7 @@ pub struct Context {
     pub place: Place,
 }
 
-pub const TABLE: &[Entry] = &[];
+pub const TABLE: &[Entry] = &[ssh::ENTRY];
 
 pub fn entry(slug: &str) -> Option<&'static Entry> {
     TABLE.iter().find(|entry| entry.slug == slug)
