@@ -42,6 +42,7 @@ pub const ENTRY: Entry = Entry {
     slug: "ssh",
     title: "sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups",
     run_as: &[],
+    furnish: None,
     build: |cx| Ok(Rc::new(Ssh::new(&cx)?)),
 };
 
