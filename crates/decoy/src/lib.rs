@@ -10,6 +10,5 @@ pub mod hygiene;
 pub mod machine;
 pub mod report;
 pub mod services;
-pub mod shell;
 pub mod supervisor;
 pub mod sys;

@@ -1,8 +1,6 @@
 //! The services a machine can run. Adding one is a file here, a line in [`TABLE`] and a folder in
 //! `templates/services/`.
 
-pub mod ssh;
-
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -46,7 +44,9 @@ pub struct Context {
     pub place: Place,
 }
 
-pub const TABLE: &[Entry] = &[ssh::ENTRY];
+mod redis;
+
+pub const TABLE: &[Entry] = &[redis::ENTRY];
 
 pub fn entry(slug: &str) -> Option<&'static Entry> {
     TABLE.iter().find(|entry| entry.slug == slug)

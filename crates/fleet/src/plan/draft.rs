@@ -295,10 +295,6 @@ mod tests {
                 proto,
                 tls: false,
             }],
-            hello: crate::catalogue::Hello {
-                send: String::new(),
-                expect: "x".to_owned(),
-            },
             shell: false,
             config: Vec::new(),
             personas: Vec::new(),
