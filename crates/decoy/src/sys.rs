@@ -209,6 +209,37 @@ impl Layout {
     }
 }
 
+/// Packs as a daemon would that hands zlib exactly these numbers; none when zlib refuses them.
+pub fn gzip(text: &[u8], level: i32, window_bits: i32, memory_level: i32) -> Option<Vec<u8>> {
+    use libz_sys as z;
+    // zlib writes the head and the tail of a gzip file when 16 is added to the size of the window.
+    const GZIP: i32 = 16;
+    let room = text.len() + text.len() / 1000 + 1024;
+    let (length, room_length) = (u32::try_from(text.len()).ok()?, u32::try_from(room).ok()?);
+    let mut packed = vec![0; room];
+    let mut stream = std::mem::MaybeUninit::<z::z_stream>::zeroed();
+    let stream = stream.as_mut_ptr();
+    // SAFETY: a zeroed stream is what zlib asks for; only zlib and the fields below are written through the pointer;
+    // the lengths are those of the slices, which outlive the calls; the stream is ended.
+    let written = unsafe {
+        let (version, size) = (z::zlibVersion(), size_of::<z::z_stream>() as i32);
+        let (bits, plan) = (window_bits + GZIP, z::Z_DEFAULT_STRATEGY);
+        if z::deflateInit2_(stream, level, z::Z_DEFLATED, bits, memory_level, plan, version, size) != z::Z_OK {
+            return None;
+        }
+        (*stream).next_in = text.as_ptr().cast_mut();
+        (*stream).avail_in = length;
+        (*stream).next_out = packed.as_mut_ptr();
+        (*stream).avail_out = room_length;
+        let ended = z::deflate(stream, z::Z_FINISH);
+        let written = (*stream).total_out as usize;
+        z::deflateEnd(stream);
+        (ended == z::Z_STREAM_END).then_some(written)?
+    };
+    packed.truncate(written);
+    Some(packed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

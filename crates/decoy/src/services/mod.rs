@@ -1,6 +1,9 @@
 //! The services a machine can run. Adding one is a file here, a line in [`TABLE`] and a folder in
 //! `templates/services/`.
 
+mod http;
+mod redis;
+
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -44,9 +47,7 @@ pub struct Context {
     pub place: Place,
 }
 
-mod redis;
-
-pub const TABLE: &[Entry] = &[redis::ENTRY];
+pub const TABLE: &[Entry] = &[http::HTTP, redis::ENTRY];
 
 pub fn entry(slug: &str) -> Option<&'static Entry> {
     TABLE.iter().find(|entry| entry.slug == slug)
