@@ -45,7 +45,7 @@ async fn up(name: &str, image: &str, decoy: &Path, spec: &Path) -> Result<(), Bo
         subnet,
         gateway: Some(gateway),
     };
-    networks.ensure(&lan, false).await?;
+    let network = networks.ensure(&lan, false).await?.network;
 
     let decky = DeckySpec {
         name: Name::new(name)?,
@@ -69,7 +69,7 @@ async fn up(name: &str, image: &str, decoy: &Path, spec: &Path) -> Result<(), Bo
     let wall = Wall {
         egress: decky.egress,
         scope: vec![ip],
-        never: networks.never(&lan).await?,
+        never: networks.never(network.gateway).await?,
     };
     containers.wall(&id, &decky.name, &wall).await?;
     containers.go(&id, &decky.name).await?;

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
 use bollard::query_parameters::{
-    CreateContainerOptions, InspectContainerOptions, ListContainersOptions, RemoveContainerOptions,
+    CreateContainerOptions, InspectContainerOptions, ListContainersOptions, LogsOptions, RemoveContainerOptions,
     RenameContainerOptions, StartContainerOptions, StopContainerOptions,
 };
+use futures_util::TryStreamExt as _;
 use model::Name;
 use model::fleet::DeckySpec;
 use model::line::Order;
@@ -28,6 +29,8 @@ use crate::wall::Wall;
 
 /// How often a starting machine is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
+/// How often a machine is asked whether it still lives the same life.
+const CHECK_LIFE_EVERY: Duration = Duration::from_secs(1);
 /// Suffix of the name of a container that is to replace another; no decky's name can end like this.
 const NEXT: &str = "--next";
 
@@ -73,18 +76,7 @@ impl Containers {
     }
 
     pub async fn list(&self) -> Result<Vec<Container>, Error> {
-        let options = ListContainersOptions {
-            all: true,
-            filters: Some(self.scope.filter()),
-            ..ListContainersOptions::default()
-        };
-        let all = self
-            .docker
-            .call("listing the deckies", limit::LOOK, || {
-                self.docker.api.list_containers(Some(options.clone()))
-            })
-            .await?;
-        Ok(all.into_iter().filter_map(Container::of).collect())
+        Ok(self.summaries().await?.into_iter().filter_map(Container::of).collect())
     }
 
     /// The kernel settings of `wanted`, and those every machine gets, that this kernel has for one machine alone.
@@ -125,14 +117,14 @@ impl Containers {
             name: Some(name),
             ..CreateContainerOptions::default()
         };
-        let created = self
-            .docker
-            .once(
-                &doing,
-                limit::ACT,
-                self.docker.api.create_container(Some(options), body),
-            )
-            .await?;
+        let create = self.docker.api.create_container(Some(options), body);
+        let created = self.docker.once(&doing, limit::ACT, create).await;
+        let created = created.map_err(|error| match error.is_conflict() {
+            true => Error::ContainerName {
+                name: spec.name.to_string(),
+            },
+            false => error,
+        })?;
         created
             .warnings
             .iter()
@@ -142,7 +134,17 @@ impl Containers {
 
     pub async fn start(&self, id: &str, decky: &Name) -> Result<(), Error> {
         let start = || self.docker.api.start_container(id, None::<StartContainerOptions>);
-        unless_done(self.docker.call(format!("starting `{decky}`"), limit::ACT, start).await)
+        let started = self.docker.call(format!("starting `{decky}`"), limit::ACT, start).await;
+        unless_done(started.map_err(|error| match error {
+            // What the engine says when the address is given away already.
+            Error::Docker {
+                status: 403, message, ..
+            } => Error::AddressInUse {
+                decky: decky.to_string(),
+                message,
+            },
+            error => error,
+        }))
     }
 
     pub async fn stop(&self, id: &str, decky: &Name) -> Result<(), Error> {
@@ -183,20 +185,7 @@ impl Containers {
 
     /// The network namespace of a running machine.
     pub(crate) async fn namespace(&self, id: &str, decky: &Name) -> Result<NetNs, Error> {
-        let inspect = || self.docker.api.inspect_container(id, None::<InspectContainerOptions>);
-        let seen = self
-            .docker
-            .call(format!("looking at `{decky}`"), limit::LOOK, inspect)
-            .await?;
-        let is_running = seen.state.and_then(|state| state.running).unwrap_or(false);
-        let path = seen
-            .network_settings
-            .and_then(|net| net.sandbox_key)
-            .filter(|path| is_running && !path.is_empty());
-        let path = path.ok_or_else(|| Error::NotRunning {
-            decky: decky.to_string(),
-        })?;
-        NetNs::open(Path::new(&path)).map_err(Error::io(format!("opening the network namespace of `{decky}`")))
+        self.life(id, decky).await?.namespace(decky)
     }
 
     /// Raises the wall of a running machine.
@@ -219,7 +208,8 @@ impl Containers {
         orders::sync(&self.docker, id, decky.as_str(), spec).await
     }
 
-    /// Waits until every port of `wanted` is open, at most `limit`; what is still closed then.
+    /// Waits until every port of `wanted` is open, at most `limit`; what is still closed then. A machine that ends
+    /// meanwhile is an error.
     pub async fn ready(
         &self,
         id: &str,
@@ -228,19 +218,124 @@ impl Containers {
         limit: Duration,
     ) -> Result<BTreeSet<Port>, Error> {
         let mut missing: BTreeSet<Port> = wanted.map(|port| Port { tls: false, ..port }).collect();
-        let namespace = self.namespace(id, decky).await?;
-        let deadline = tokio::time::Instant::now() + limit;
+        let life = self.life(id, decky).await?;
+        let namespace = life.namespace(decky)?;
+        let deadline = Instant::now() + limit;
+        let mut checked = Instant::now();
         loop {
             let open = namespace
                 .listening()
                 .await
                 .map_err(Error::io(format!("looking at the ports of `{decky}`")))?;
             missing.retain(|port| !open.contains(port));
-            if missing.is_empty() || tokio::time::Instant::now() >= deadline {
+            if missing.is_empty() || Instant::now() >= deadline {
                 return Ok(missing);
+            }
+            if checked.elapsed() >= CHECK_LIFE_EVERY {
+                checked = Instant::now();
+                if self.life(id, decky).await? != life {
+                    return Err(Error::Ended {
+                        decky: decky.to_string(),
+                        words: self.last_words(id, decky).await,
+                    });
+                }
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
+    }
+
+    /// The last thing a machine complained of; empty when nothing is to be had.
+    pub(crate) async fn last_words(&self, id: &str, decky: &Name) -> String {
+        let options = LogsOptions {
+            stderr: true,
+            tail: "5".to_owned(),
+            ..LogsOptions::default()
+        };
+        let said = self.docker.api.logs(id, Some(options)).try_collect::<Vec<_>>();
+        let said = self
+            .docker
+            .once(format!("listening to `{decky}`"), limit::LOOK, said)
+            .await
+            .unwrap_or_default();
+        let text: String = said.iter().map(ToString::to_string).collect();
+        text.lines()
+            .rfind(|line| !line.trim().is_empty())
+            .unwrap_or_default()
+            .trim()
+            .to_owned()
+    }
+
+    /// Removes containers of ours that are no decky's: what making an image left when it was interrupted.
+    pub(crate) async fn remove_scratch(&self) -> Result<(), Error> {
+        for summary in self.summaries().await? {
+            let (Some(id), None) = (summary.id.clone(), Container::of(summary)) else {
+                continue;
+            };
+            let options = RemoveContainerOptions {
+                v: true,
+                force: true,
+                link: false,
+            };
+            let remove = || self.docker.api.remove_container(&id, Some(options.clone()));
+            match self
+                .docker
+                .call("removing a leftover container", limit::ACT, remove)
+                .await
+            {
+                Err(error) if !error.is_missing() && !error.is_conflict() => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn summaries(&self) -> Result<Vec<ContainerSummary>, Error> {
+        let options = ListContainersOptions {
+            all: true,
+            filters: Some(self.scope.filter()),
+            ..ListContainersOptions::default()
+        };
+        let list = || self.docker.api.list_containers(Some(options.clone()));
+        self.docker.call("listing the deckies", limit::LOOK, list).await
+    }
+
+    async fn life(&self, id: &str, decky: &Name) -> Result<Life, Error> {
+        let inspect = || self.docker.api.inspect_container(id, None::<InspectContainerOptions>);
+        let seen = self
+            .docker
+            .call(format!("looking at `{decky}`"), limit::LOOK, inspect)
+            .await?;
+        let state = seen.state.unwrap_or_default();
+        Ok(Life {
+            is_running: state.running.unwrap_or(false) && !state.restarting.unwrap_or(false),
+            started_at: state.started_at.unwrap_or_default(),
+            namespace: seen
+                .network_settings
+                .and_then(|net| net.sandbox_key)
+                .unwrap_or_default(),
+        })
+    }
+}
+
+/// One run of a container, from start to end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Life {
+    is_running: bool,
+    started_at: String,
+    namespace: String,
+}
+
+// === impl Life ===
+
+impl Life {
+    fn namespace(&self, decky: &Name) -> Result<NetNs, Error> {
+        if !self.is_running || self.namespace.is_empty() {
+            return Err(Error::NotRunning {
+                decky: decky.to_string(),
+            });
+        }
+        NetNs::open(Path::new(&self.namespace))
+            .map_err(Error::io(format!("opening the network namespace of `{decky}`")))
     }
 }
 

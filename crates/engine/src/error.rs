@@ -88,6 +88,51 @@ pub enum Error {
              choose another link with --interface, or another kind with --driver"
     )]
     ParentBusy { parent: String, kind: &'static str },
+    #[error("the scope `{scope}` is being changed by {holder}: wait for it to end")]
+    Locked { scope: String, holder: String },
+    #[error("the state file {} cannot be used: {reason}; the one before it is beside it as .bak", path.display())]
+    BadMirror { path: PathBuf, reason: String },
+    #[error("there is no decky `{name}`")]
+    NoDecky { name: String },
+    #[error("there is no distro `{slug}` in the catalogue")]
+    NoDistro { slug: String },
+    #[error("`{first}` and `{second}` both have the {what}")]
+    Twice {
+        what: String,
+        first: String,
+        second: String,
+    },
+    #[error("`{decky}` cannot have the address {ip}: it is the gateway's, or not in {subnet}")]
+    BadAddress {
+        decky: String,
+        ip: Ipv4Addr,
+        subnet: Ipv4Net,
+    },
+    #[error("only {free_mib} MiB are free at {}, {needed_mib} are needed: make room there", place.display())]
+    DiskFull {
+        place: PathBuf,
+        free_mib: u64,
+        needed_mib: u64,
+    },
+    #[error(
+        "the deckies may use {needed_mib} MiB of memory and this host has {total_mib}: \
+             deploy fewer, lower their limits, or take the risk with --overcommit"
+    )]
+    MemoryFull { needed_mib: u64, total_mib: u64 },
+    #[error("`{decky}` ended right after its start{}", after(words))]
+    Ended { decky: String, words: String },
+    #[error("none of the ports of `{decky}` opened within {} s{}", limit.as_secs(), after(words))]
+    NothingOpen {
+        decky: String,
+        limit: Duration,
+        words: String,
+    },
+    #[error("the address of `{decky}` is in use on its network ({message}): give it another, or free that one")]
+    AddressInUse { decky: String, message: String },
+    #[error("there is a container `{name}` that is not ours: rename the decky, or remove it with `docker rm {name}`")]
+    ContainerName { name: String },
+    #[error(transparent)]
+    Store(#[from] store::Error),
     #[error("`{program}` is missing: install it with `apt-get install {package}`")]
     Tool {
         program: &'static str,
@@ -128,11 +173,18 @@ impl Error {
             | Self::ManyAddresses { .. }
             | Self::GatewayOutside { .. }
             | Self::NoParent { .. }
-            | Self::NoImage { .. } => Kind::Invalid,
+            | Self::NoImage { .. }
+            | Self::NoDecky { .. }
+            | Self::NoDistro { .. }
+            | Self::Twice { .. }
+            | Self::BadAddress { .. } => Kind::Invalid,
             Self::SubnetTaken { .. }
             | Self::NetworkName { .. }
             | Self::NetworkDrift { .. }
-            | Self::ParentBusy { .. } => Kind::Conflict,
+            | Self::ParentBusy { .. }
+            | Self::Locked { .. }
+            | Self::AddressInUse { .. }
+            | Self::ContainerName { .. } => Kind::Conflict,
             _ => Kind::Runtime,
         }
     }
@@ -167,5 +219,14 @@ impl Error {
     pub(crate) fn io(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let doing = doing.into();
         move |source| Self::Io { doing, source }
+    }
+}
+
+/// What a machine said, to be put after what happened to it.
+fn after(words: &str) -> String {
+    if words.is_empty() {
+        String::new()
+    } else {
+        format!(": it said `{words}`")
     }
 }

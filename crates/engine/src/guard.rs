@@ -61,7 +61,7 @@ impl Guard {
         self.held.retain(|name, held| {
             !held.watch.is_over() && running.iter().any(|c| c.decky == *name && c.id == held.container)
         });
-        let never = self.networks.never(network).await?;
+        let never = self.networks.never(network.gateway).await?;
         let scope: Vec<_> = desired.iter().map(|decky| decky.ip).collect();
         for decky in desired {
             let Some(container) = running.iter().find(|c| c.decky == decky.name && !c.is_next) else {

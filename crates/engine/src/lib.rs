@@ -1,6 +1,7 @@
 //! Docker: networks, images, machines, and the wall around each of them. Nothing else in the grid knows Docker.
 #![forbid(unsafe_code)]
 
+pub mod apply;
 mod body;
 pub mod containers;
 pub mod docker;
@@ -9,8 +10,10 @@ pub mod error;
 pub mod guard;
 pub mod images;
 pub mod labels;
+mod lock;
 pub mod logs;
 mod mac;
+pub mod mirror;
 mod netns;
 pub mod network;
 pub mod nflog;
@@ -18,9 +21,12 @@ mod orders;
 pub mod progress;
 mod resolver;
 mod sysctls;
+#[cfg(test)]
+mod testing;
 pub mod visitor;
 pub mod wall;
 
+pub use apply::{Engine, Options, Outcome, Paths};
 pub use containers::Containers;
 pub use docker::Docker;
 pub use error::{Error, Kind};

@@ -68,6 +68,13 @@ impl Progress {
         (self.0)(step);
     }
 
+    pub(crate) fn decky(&self, name: &Name, phase: Phase) {
+        self.tell(Step::Decky {
+            name: name.clone(),
+            phase,
+        });
+    }
+
     pub(crate) fn image(&self, image: &str, doing: impl Into<String>) {
         self.tell(Step::Image {
             image: image.to_owned(),

@@ -9,13 +9,12 @@ use std::sync::{Arc, Mutex};
 use engine::progress::Step;
 use engine::{Error, Progress};
 use fleet::catalogue::Distro;
-use rig::{Rig, run};
+use rig::{Rig, run, userland};
 
 #[tokio::test]
 async fn a_local_image_gets_its_userland_once_and_keeps_its_name_for_the_same_wishes() {
     let rig = Rig::new("equip", 41).await;
-    let shell = with_a_shell(&rig).await;
-    let distro = distro(&shell, "install-it");
+    let distro = rig.distro().await;
     let (progress, told) = listening();
 
     let image = rig
@@ -49,7 +48,7 @@ async fn a_local_image_gets_its_userland_once_and_keeps_its_name_for_the_same_wi
     );
     assert!(told.lock().unwrap().is_empty(), "nothing had to be done");
     let other = Distro {
-        userland: fleet_userland("install-it again"),
+        userland: userland("install-it again"),
         ..distro
     };
     assert_ne!(
@@ -65,7 +64,10 @@ async fn a_local_image_gets_its_userland_once_and_keeps_its_name_for_the_same_wi
 #[tokio::test]
 async fn an_installation_that_fails_is_told_in_its_own_words_and_leaves_no_image() {
     let rig = Rig::new("unequip", 42).await;
-    let distro = distro(&with_a_shell(&rig).await, "fail-now");
+    let distro = Distro {
+        userland: userland("fail-now"),
+        ..rig.distro().await
+    };
     let before = rig.images.list().await.unwrap();
     let error = rig
         .images
@@ -81,7 +83,10 @@ async fn an_installation_that_fails_is_told_in_its_own_words_and_leaves_no_image
 #[tokio::test]
 async fn what_can_neither_be_pulled_nor_built_names_both_reasons() {
     let rig = Rig::new("nowhere", 43).await;
-    let distro = distro("registry.invalid/nothing:1", "x");
+    let distro = Distro {
+        image: "registry.invalid/nothing:1".to_owned(),
+        ..rig.distro().await
+    };
     let error = rig
         .images
         .ensure(&distro, Path::new("/nonexistent"), &Progress::silent())
@@ -174,44 +179,6 @@ async fn debian_is_to_be_had_with_or_without_a_registry_and_tells_nothing_of_thi
         ""
     );
     rig.end().await;
-}
-
-/// An image whose `/bin/sh` is the test's own program.
-async fn with_a_shell(rig: &Rig) -> String {
-    let program = std::fs::read(rig::machine()).unwrap();
-    let name = format!("{}-shell:1", rig.scope);
-    let mut tar = tar::Builder::new(Vec::new());
-    for path in ["bin/sh", "sbin/init"] {
-        let mut header = tar::Header::new_ustar();
-        header.set_mode(0o755);
-        header.set_size(program.len() as u64);
-        tar.append_data(&mut header, path, &program[..]).unwrap();
-    }
-    let tar = tar.into_inner().unwrap();
-    rig.images
-        .import(&name, futures_util::stream::iter([Ok(tar.into())]))
-        .await
-        .unwrap();
-    name
-}
-
-fn distro(image: &str, install: &str) -> Distro {
-    let catalogue = fleet::Catalogue::builtin().unwrap();
-    let debian = catalogue.distro("debian").unwrap().clone();
-    Distro {
-        slug: "eng-test".to_owned(),
-        image: image.to_owned(),
-        userland: fleet_userland(install),
-        ..debian
-    }
-}
-
-fn fleet_userland(install: &str) -> fleet::catalogue::Userland {
-    fleet::catalogue::Userland {
-        tools: vec!["ps".to_owned()],
-        packages: vec!["procps".to_owned()],
-        install: vec![install.to_owned()],
-    }
 }
 
 fn listening() -> (Progress, Arc<Mutex<Vec<Step>>>) {

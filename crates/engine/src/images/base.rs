@@ -28,8 +28,7 @@ const LAST_LINES: usize = 3;
 impl Images {
     /// The image machines of `distro` stand on: its reference. `cache` keeps what was built from packages.
     pub async fn ensure(&self, distro: &Distro, cache: &Path, progress: &Progress) -> Result<String, Error> {
-        let key = key(distro);
-        let name = format!("decnet/base-{}:{key}", distro.slug);
+        let name = base_name(distro);
         if self.find(&name).await?.is_some() {
             return Ok(name);
         }
@@ -41,7 +40,7 @@ impl Images {
             Ok(()) => self.equip(distro, &name, progress).await?,
             Err(pull) => {
                 tracing::info!(image = %distro.image, reason = %pull, "cannot be pulled, building it from packages");
-                self.build(distro, &name, &key, cache, progress)
+                self.build(distro, &name, cache, progress)
                     .await
                     .map_err(|build| Error::Unobtainable {
                         image: distro.image.clone(),
@@ -56,15 +55,16 @@ impl Images {
         Ok(name)
     }
 
-    async fn build(
-        &self,
-        distro: &Distro,
-        name: &str,
-        key: &str,
-        cache: &Path,
-        progress: &Progress,
-    ) -> Result<(), Error> {
-        let tar = bootstrap::tar(distro, key, cache, progress).await?;
+    /// The machine image of `distro`, when its base is here; it need not have been made yet.
+    pub(crate) async fn expected(&self, distro: &Distro, decoy: &Path) -> Result<Option<String>, Error> {
+        match self.find(&base_name(distro)).await? {
+            Some(base_id) => self.machine_name(&base_id, decoy).await.map(|(name, _)| Some(name)),
+            None => Ok(None),
+        }
+    }
+
+    async fn build(&self, distro: &Distro, name: &str, cache: &Path, progress: &Progress) -> Result<(), Error> {
+        let tar = bootstrap::tar(distro, &key(distro), cache, progress).await?;
         progress.image(&distro.image, "importing");
         let file = tokio::fs::File::open(&tar)
             .await
@@ -200,6 +200,10 @@ fn script(distro: &Distro) -> String {
          [ -z \"$missing\" ] && exit 0\n{install}\n",
         userland.tools.join(" ")
     )
+}
+
+fn base_name(distro: &Distro) -> String {
+    format!("decnet/base-{}:{}", distro.slug, key(distro))
 }
 
 fn key(distro: &Distro) -> String {

@@ -102,16 +102,22 @@ impl Images {
         let base_id = self.find(base).await?.ok_or_else(|| Error::NoImage {
             reference: base.to_owned(),
         })?;
-        let binary = tokio::fs::read(decoy).await.map_err(|source| Error::NoDecoy {
-            path: decoy.to_owned(),
-            source,
-        })?;
-        let name = format!("{REPOSITORY}:{}", key(&base_id, &binary, &self.scope));
+        let (name, binary) = self.machine_name(&base_id, decoy).await?;
         if self.find(&name).await?.is_none() {
             let layer = archive::file("init", &binary, INIT_MODE).map_err(Error::io("packing the binary"))?;
             self.add_layer(&base_id, "/sbin", layer, &name).await?;
         }
         Ok(name)
+    }
+
+    /// The name of the image that is `base_id` with the binary at `decoy`, and the binary.
+    async fn machine_name(&self, base_id: &str, decoy: &Path) -> Result<(String, Vec<u8>), Error> {
+        let read = tokio::fs::read(decoy).await;
+        let binary = read.map_err(|source| Error::NoDecoy {
+            path: decoy.to_owned(),
+            source,
+        })?;
+        Ok((format!("{REPOSITORY}:{}", key(base_id, &binary, &self.scope)), binary))
     }
 
     /// Makes an image of a root file system, given as a tar stream, under `name`.

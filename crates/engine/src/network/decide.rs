@@ -59,6 +59,13 @@ pub(crate) fn driver_name(driver: Driver) -> &'static str {
 // === impl Network ===
 
 impl Network {
+    /// The kind, when it is one a fleet can have.
+    pub fn kind(&self) -> Option<Driver> {
+        [Driver::Bridge, Driver::Macvlan, Driver::Ipvlan]
+            .into_iter()
+            .find(|driver| driver_name(*driver) == self.driver)
+    }
+
     fn fits(&self, wanted: &NetworkSpec) -> bool {
         self.driver == driver_name(wanted.driver)
             && self.parent == wanted.parent

@@ -98,24 +98,38 @@ impl Networks {
             doing: format!("creating the network {}", wanted.name),
             reason: "it is not there afterwards".to_owned(),
         })?;
-        if wanted.driver == Driver::Bridge {
-            hostwall::raise(&self.scope, &network.bridge()).await?;
-        }
+        self.wall(&network).await?;
         Ok(Ensured { network, is_new })
     }
 
+    /// Whether the network stands as `wanted` already.
+    pub async fn fits(&self, wanted: &NetworkSpec) -> Result<bool, Error> {
+        let existing = self.find().await?;
+        Ok(existing.is_some_and(|network| decide(Some(&network), wanted, false) == Decision::Reuse))
+    }
+
     /// Lets the host reach exactly `deckies`, where the kind of network does not by itself.
-    pub async fn reach(&self, wanted: &NetworkSpec, deckies: &[Ipv4Addr]) -> Result<(), Error> {
-        match (wanted.driver, &wanted.parent) {
-            (Driver::Bridge, _) | (_, None) => Ok(()),
-            (driver, Some(parent)) => helper::up(&Host::open()?, &self.scope, driver, parent, deckies).await,
+    pub async fn reach(&self, network: &Network, deckies: &[Ipv4Addr]) -> Result<(), Error> {
+        match (network.kind(), &network.parent) {
+            (Some(driver @ (Driver::Macvlan | Driver::Ipvlan)), Some(parent)) => {
+                helper::up(&Host::open()?, &self.scope, driver, parent, deckies).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps machines on `network` from the host, where the host's own rules can.
+    pub async fn wall(&self, network: &Network) -> Result<(), Error> {
+        match network.kind() {
+            Some(Driver::Bridge) => hostwall::raise(&self.scope, &network.bridge()).await,
+            _ => Ok(()),
         }
     }
 
     /// What no machine may reach under any profile: the host's addresses and the gateway.
-    pub async fn never(&self, network: &NetworkSpec) -> Result<Vec<IpAddr>, Error> {
+    pub async fn never(&self, gateway: Option<Ipv4Addr>) -> Result<Vec<IpAddr>, Error> {
         let mut never = Host::open()?.view().await?.own_addresses();
-        never.extend(network.gateway.map(IpAddr::from));
+        never.extend(gateway.map(IpAddr::from));
         never.sort_unstable();
         never.dedup();
         Ok(never)

@@ -2,17 +2,19 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
 use engine::containers::As;
 use engine::wall::Wall;
-use engine::{Containers, Docker, Images, Networks, Scope};
+use engine::{Containers, Docker, Engine, Images, Networks, Paths, Scope};
+use fleet::catalogue::{Distro, Userland};
 use ipnet::Ipv4Net;
 use model::Name;
-use model::fleet::{DeckySpec, Driver, Egress, Limits, NetworkSpec};
+use model::fleet::{DeckySpec, Driver, Egress, FleetSpec, Limits, NetworkSpec};
 use model::machine::{Keys, MachineSpec, Port, ServiceSpec};
+use store::Store;
 
 /// A scope with a bridge; removed with everything in it by [`Rig::end`].
 pub struct Rig {
@@ -124,6 +126,52 @@ impl Rig {
         }
     }
 
+    /// Another hand on the same scope, with a state of its own below `state`.
+    pub async fn engine(&self, state: &Path) -> Engine {
+        let store = Store::open(&format!("sqlite://{}", state.join("grid.db").display()))
+            .await
+            .unwrap();
+        let paths = Paths {
+            state_dir: state.to_owned(),
+            state_file: state.join("state.json"),
+            decoy: machine(),
+        };
+        Engine::new(self.docker.clone(), store, self.scope.clone(), paths)
+    }
+
+    /// The fleet of these deckies on the scope's bridge.
+    pub fn fleet(&self, deckies: &[DeckySpec]) -> FleetSpec {
+        FleetSpec {
+            network: self.lan(),
+            deckies: deckies.to_vec(),
+        }
+    }
+
+    /// The distro of [`spec`]'s deckies: an image whose `/bin/sh` is the test's own program.
+    pub async fn distro(&self) -> Distro {
+        let program = std::fs::read(machine()).unwrap();
+        let name = format!("{}-shell:1", self.scope);
+        let mut tar = tar::Builder::new(Vec::new());
+        for path in ["bin/sh", "sbin/init"] {
+            let mut header = tar::Header::new_ustar();
+            header.set_mode(0o755);
+            header.set_size(program.len() as u64);
+            tar.append_data(&mut header, path, &program[..]).unwrap();
+        }
+        let tar = tar.into_inner().unwrap();
+        self.images
+            .import(&name, futures_util::stream::iter([Ok(tar.into())]))
+            .await
+            .unwrap();
+        let catalogue = fleet::Catalogue::builtin().unwrap();
+        let debian = catalogue.distro("debian").unwrap().clone();
+        Distro {
+            image: name,
+            userland: userland("install-it"),
+            ..debian
+        }
+    }
+
     /// Runs our binary inside the machine as its root would run a program: what it prints.
     pub async fn inside(&self, up: &Up, args: &[&str]) -> String {
         let done = Command::new("docker")
@@ -148,6 +196,14 @@ impl Rig {
         for image in self.images.list().await.unwrap() {
             let _ = self.images.remove(&image.id).await;
         }
+    }
+}
+
+pub fn userland(install: &str) -> Userland {
+    Userland {
+        tools: vec!["ps".to_owned()],
+        packages: vec!["procps".to_owned()],
+        install: vec![install.to_owned()],
     }
 }
 
@@ -232,13 +288,9 @@ pub fn run(program: &str, args: &[&str]) -> String {
     String::from_utf8_lossy(&done.stdout).into_owned()
 }
 
-/// What there is of ours in the host's network: links, addresses, routes and tables of rules by our names and subnets.
-pub fn host_state() -> Vec<String> {
-    let ours = |line: &&str| {
-        ["eng", "10.213.", "10.214.", "dn-try"]
-            .iter()
-            .any(|mark| line.contains(mark))
-    };
+/// What the host's network has that any of `marks` (names, subnets) is in: links, addresses, routes, tables of rules.
+pub fn host_state(marks: &[&str]) -> Vec<String> {
+    let ours = |line: &&str| marks.iter().any(|mark| line.contains(mark));
     [
         ["ip", "-brief", "link"],
         ["ip", "-brief", "address"],
