@@ -1,6 +1,6 @@
 //! A worker's sign of life, and what it means.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -35,6 +35,9 @@ pub struct Beat {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
     pub bus: bus::State,
+    /// What only this kind of worker counts.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub extra: BTreeMap<String, u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +72,7 @@ pub struct Gauge(Arc<Mutex<Notes>>);
 pub(crate) struct Notes {
     pub(crate) last_tick_at: Option<OffsetDateTime>,
     pub(crate) backlog: u64,
+    pub(crate) extra: BTreeMap<String, u64>,
     pub(crate) last_error: Option<String>,
     errors: VecDeque<Instant>,
 }
@@ -111,6 +115,10 @@ impl Gauge {
 
     pub fn backlog(&self, things: u64) {
         self.notes().backlog = things;
+    }
+
+    pub fn count(&self, name: &str, value: u64) {
+        self.notes().extra.insert(name.to_owned(), value);
     }
 
     pub fn error(&self, error: String, now: Instant) {
@@ -156,6 +164,7 @@ mod tests {
             restarts: 0,
             last_error: None,
             bus: bus::State::Up,
+            extra: BTreeMap::new(),
         }
     }
 

@@ -65,6 +65,11 @@ impl Cx {
         self.gauge.backlog(things);
     }
 
+    /// A number only this kind of worker has, for its beats.
+    pub fn count(&self, name: &str, value: u64) {
+        self.gauge.count(name, value);
+    }
+
     /// Something went wrong that the worker gets over by itself.
     pub fn fault(&self, error: &impl Display) {
         tracing::warn!(%error, "a fault");

@@ -13,6 +13,7 @@ mod beat;
 mod control;
 mod crew;
 mod cx;
+mod dlq;
 mod pace;
 mod passes;
 mod shell;
@@ -22,6 +23,7 @@ pub use beat::{Beat, Gauge, Phase, Status};
 pub use control::{Action, Answer, ControlError, Order, order};
 pub use crew::{Crew, Ended};
 pub use cx::Cx;
+pub use dlq::DeadLetter;
 
 use std::fmt::Display;
 use std::future::Future;

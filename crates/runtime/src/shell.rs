@@ -281,6 +281,7 @@ impl<R: Runner, M: Fn() -> R> Shell<M> {
             restarts: self.restarts,
             last_error: notes.last_error.clone(),
             bus: self.post.bus.state(),
+            extra: notes.extra.clone(),
         }
     }
 }

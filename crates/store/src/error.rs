@@ -1,3 +1,5 @@
+use sea_orm::{DbErr, RuntimeErr};
+
 /// Why the store did not do as asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -24,8 +26,47 @@ pub enum Error {
 // === impl Error ===
 
 impl Error {
-    /// Whether trying the same again later may help: the store is busy, full or away.
+    /// Whether trying the same again later may help: the store is busy, full or away. Otherwise it is the values
+    /// that the store will not have.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Open { .. } | Self::Database(_))
+        match self {
+            Self::Open { .. } => true,
+            Self::Database(error) => !is_refusal(error),
+            _ => false,
+        }
+    }
+}
+
+/// Whether the database objects to what it was given, and not to the moment.
+fn is_refusal(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else {
+        return matches!(error, DbErr::Type(_) | DbErr::Json(_) | DbErr::AttrNotSet(_));
+    };
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| is_refusal_code(&code))
+}
+
+/// PostgreSQL: five characters, of which two are the class. SQLite: an extended result code, a number.
+fn is_refusal_code(code: &str) -> bool {
+    const DATA_CONSTRAINT_LIMIT: [&str; 3] = ["22", "23", "54"];
+    const TOOBIG_CONSTRAINT_MISMATCH: [u32; 3] = [18, 19, 20];
+    match code.parse::<u32>() {
+        Ok(number) if code.len() < 5 => TOOBIG_CONSTRAINT_MISMATCH.contains(&(number & 0xff)),
+        _ => code.len() == 5 && DATA_CONSTRAINT_LIMIT.contains(&&code[..2]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_or_busy_database_is_told_from_one_that_refuses_the_values() {
+        for refusal in ["19", "2067", "1299", "18", "22021", "23505", "54000"] {
+            assert!(is_refusal_code(refusal), "{refusal}");
+        }
+        for passing in ["13", "5", "517", "10", "778", "53100", "57P03", "40001", "08006", ""] {
+            assert!(!is_refusal_code(passing), "{passing}");
+        }
     }
 }
