@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use model::Name;
-use model::fleet::{DeckySpec, Egress, Limits};
+use model::fleet::{DeckySpec, Driver, Egress, FleetSpec, Limits, NetworkSpec};
 use model::machine::{Keys, MachineSpec, Port, ServiceSpec, User};
 
 /// A decky at 10.1.0.`last_byte` with one service on port 80.
@@ -47,5 +47,20 @@ pub(crate) fn spec(name: &str, last_byte: u8) -> DeckySpec {
         limits: Limits::default(),
         mutate_interval: None,
         last_mutated: None,
+    }
+}
+
+/// These deckies on a bridge of 10.1.0.0/24.
+pub(crate) fn fleet(deckies: &[DeckySpec]) -> FleetSpec {
+    let network = NetworkSpec {
+        name: "lan".to_owned(),
+        driver: Driver::Bridge,
+        parent: None,
+        subnet: "10.1.0.0/24".parse().unwrap(),
+        gateway: Some(Ipv4Addr::new(10, 1, 0, 1)),
+    };
+    FleetSpec {
+        network,
+        deckies: deckies.to_vec(),
     }
 }

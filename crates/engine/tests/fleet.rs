@@ -80,7 +80,7 @@ async fn only_what_changed_is_touched_and_neighbours_learn_of_a_new_one() {
         .await
         .unwrap();
     let changes: Vec<_> = plan.iter().map(|item| item.change).collect();
-    assert_eq!(changes, [Change::Keep, Change::Update, Change::Create]);
+    assert_eq!(changes, [Change::Noop, Change::Update, Change::Create]);
     assert_eq!(grid.ids().await, before, "a plan touches nothing");
 
     let outcome = grid.deploy(&[a.clone(), b.clone(), c.clone()]).await;
@@ -191,7 +191,7 @@ async fn all_or_nothing_puts_everything_back() {
         .plan(&grid.rig.fleet(&[a, b]), &grid.distros, true)
         .await
         .unwrap();
-    assert!(plan.iter().all(|item| item.change == Change::Keep), "{plan:?}");
+    assert!(plan.iter().all(|item| item.change == Change::Noop), "{plan:?}");
     grid.end().await;
 }
 

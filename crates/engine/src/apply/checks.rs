@@ -95,40 +95,28 @@ fn total_memory_mib(meminfo: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::spec;
-    use model::fleet::{DeckySpec, Driver, NetworkSpec};
-
-    fn fleet(deckies: Vec<DeckySpec>) -> FleetSpec {
-        let network = NetworkSpec {
-            name: "lan".to_owned(),
-            driver: Driver::Bridge,
-            parent: None,
-            subnet: "10.1.0.0/24".parse().unwrap(),
-            gateway: Some("10.1.0.1".parse().unwrap()),
-        };
-        FleetSpec { network, deckies }
-    }
+    use crate::testing::{fleet, spec};
 
     #[test]
     fn two_of_a_kind_and_addresses_out_of_place_are_named() {
-        assert!(sound(&fleet(vec![spec("a", 5), spec("b", 6)])).is_ok());
-        let says = |deckies| sound(&fleet(deckies)).unwrap_err().to_string();
-        let same = says(vec![spec("a", 5), spec("b", 5)]);
+        assert!(sound(&fleet(&[spec("a", 5), spec("b", 6)])).is_ok());
+        let says = |deckies: &[model::fleet::DeckySpec]| sound(&fleet(deckies)).unwrap_err().to_string();
+        let same = says(&[spec("a", 5), spec("b", 5)]);
         assert!(
             same.contains("`a`") && same.contains("`b`") && same.contains("10.1.0.5"),
             "{same}"
         );
         let mut outside = spec("a", 5);
         outside.ip = "10.2.0.5".parse().unwrap();
-        assert!(says(vec![outside]).contains("10.2.0.5"));
-        assert!(says(vec![spec("a", 1)]).contains("10.1.0.1"), "the gateway's");
+        assert!(says(&[outside]).contains("10.2.0.5"));
+        assert!(says(&[spec("a", 1)]).contains("10.1.0.1"), "the gateway's");
     }
 
     #[test]
     fn more_memory_than_there_is_is_refused() {
         let mut greedy = spec("a", 5);
         greedy.limits.memory_mib = u32::MAX;
-        let error = memory(&fleet(vec![greedy])).unwrap_err();
+        let error = memory(&fleet(&[greedy])).unwrap_err();
         assert!(error.to_string().contains("--overcommit"), "{error}");
         assert_eq!(total_memory_mib("MemTotal:       2048 kB\n"), Some(2));
     }

@@ -1,27 +1,14 @@
-//! What has to be done so that what runs becomes what is wanted. Decisions only.
+//! What has to be done so that what runs becomes what is wanted: the difference of specs is the fleet's, and to it
+//! comes what only the engine knows (images, networks, rows). Decisions only.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fleet::diff::{ActualDecky, Change};
 use model::Name;
-use model::fleet::DeckySpec;
+use model::fleet::{DeckySpec, FleetSpec};
 use store::DeckyRow;
 
 use crate::containers::Container;
-
-/// What is done about one decky.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Change {
-    Create,
-    /// A new container takes the place of the one there is.
-    Recreate,
-    /// The machine is told; its container stays.
-    Update,
-    /// The container is there, and stopped or not let go.
-    Start,
-    Keep,
-    Delete,
-}
 
 /// One decky's part of a plan.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,9 +37,23 @@ pub(crate) struct Known<'a> {
 }
 
 /// The plan, in the order of `desired`, then what is to go by name. `prune`: whether deckies not desired go.
-pub(crate) fn diff(desired: &[DeckySpec], known: &Known<'_>, prune: bool) -> Vec<Item> {
-    let wanted = desired.iter().map(|spec| item(spec, known));
-    let is_wanted = |name: &Name| desired.iter().any(|spec| spec.name == *name);
+pub(crate) fn diff(desired: &FleetSpec, known: &Known<'_>, prune: bool) -> Vec<Item> {
+    let actual: Vec<ActualDecky> = known
+        .containers
+        .iter()
+        .filter(|c| !c.is_next)
+        .map(|c| known.actual(c))
+        .collect();
+    let changes: BTreeMap<Name, Change> = fleet::diff::diff(desired, &actual)
+        .0
+        .into_iter()
+        .map(|step| (step.decky, step.change))
+        .collect();
+    let wanted = desired.deckies.iter().map(|spec| {
+        let change = changes.get(&spec.name).copied().unwrap_or(Change::Create);
+        item(spec, change, known)
+    });
+    let is_wanted = |name: &Name| desired.deckies.iter().any(|spec| spec.name == *name);
     let gone = names(known)
         .into_iter()
         .filter(|name| prune && !is_wanted(name))
@@ -67,18 +68,14 @@ pub(crate) fn diff(desired: &[DeckySpec], known: &Known<'_>, prune: bool) -> Vec
     wanted.chain(gone).collect()
 }
 
-fn item(spec: &DeckySpec, known: &Known<'_>) -> Item {
+fn item(spec: &DeckySpec, change: Change, known: &Known<'_>) -> Item {
     let (container, row) = (known.container(&spec.name), known.row(&spec.name));
-    let (change, why) = match container {
-        None => (Change::Create, "not there"),
-        Some(container) => compare(spec, container, row, known),
-    };
-    let before = row
-        .map_or(0, |row| row.spec.machine.generation)
-        .max(container.map_or(0, |c| c.generation));
+    let (change, why) = container.map_or((change, "not there"), |container| known.beyond(change, spec, container));
+    let of_row = row.map_or(0, |row| row.spec.machine.generation);
+    let before = of_row.max(container.map_or(0, |container| container.generation));
     let mut spec = spec.clone();
     spec.machine.generation = match change {
-        Change::Start | Change::Keep => before,
+        Change::Start | Change::Noop => before,
         _ => before + 1,
     };
     Item {
@@ -88,39 +85,6 @@ fn item(spec: &DeckySpec, known: &Known<'_>) -> Item {
         spec: Some(spec),
         container: container.cloned(),
         row: row.cloned(),
-    }
-}
-
-fn compare(
-    spec: &DeckySpec,
-    container: &Container,
-    row: Option<&DeckyRow>,
-    known: &Known<'_>,
-) -> (Change, &'static str) {
-    if known.is_new_network {
-        return (Change::Recreate, "its network changed");
-    }
-    if container.container_hash != spec.container_hash() {
-        return (Change::Recreate, "what only a new container can have changed");
-    }
-    if known
-        .images
-        .get(&spec.distro)
-        .is_some_and(|image| *image != container.image)
-    {
-        return (Change::Recreate, "its image changed");
-    }
-    // The container's label is of its creation; what it was told since, the row knows.
-    let row = row.filter(|row| row.spec.container_hash() == container.container_hash);
-    let applied = row
-        .and_then(|row| row.spec_hash.as_deref())
-        .unwrap_or(&container.spec_hash);
-    match (applied == spec.spec_hash(), container.is_running) {
-        (true, true) if known.silent.contains(&spec.name) => (Change::Start, "listens on nothing"),
-        (true, true) => (Change::Keep, "as wanted"),
-        (true, false) => (Change::Start, "stopped"),
-        (false, true) => (Change::Update, "its services changed"),
-        (false, false) => (Change::Recreate, "stopped, and its services changed"),
     }
 }
 
@@ -134,6 +98,38 @@ fn names(known: &Known<'_>) -> BTreeSet<Name> {
 // === impl Known ===
 
 impl Known<'_> {
+    fn actual(&self, container: &Container) -> ActualDecky {
+        // The container's label is of its creation; what it was told since, the row knows.
+        let row = self
+            .row(&container.decky)
+            .filter(|row| row.spec.container_hash() == container.container_hash);
+        let told = row.and_then(|row| row.spec_hash.clone());
+        ActualDecky {
+            name: container.decky.clone(),
+            spec_hash: told.unwrap_or_else(|| container.spec_hash.clone()),
+            container_hash: container.container_hash.clone(),
+            is_running: container.is_running,
+        }
+    }
+
+    /// The change, when what is beyond the spec is looked at too; and why.
+    fn beyond(&self, change: Change, spec: &DeckySpec, container: &Container) -> (Change, &'static str) {
+        let has_other_image = self
+            .images
+            .get(&spec.distro)
+            .is_some_and(|image| *image != container.image);
+        match change {
+            _ if self.is_new_network => (Change::Recreate, "its network changed"),
+            Change::Recreate => (change, "what only a new container can have changed"),
+            _ if has_other_image => (Change::Recreate, "its image changed"),
+            Change::Update if container.is_running => (change, "its services changed"),
+            Change::Update => (Change::Recreate, "stopped, and its services changed"),
+            Change::Noop if self.silent.contains(&spec.name) => (Change::Start, "listens on nothing"),
+            Change::Noop => (change, "as wanted"),
+            _ => (change, "stopped"),
+        }
+    }
+
     fn container(&self, name: &Name) -> Option<&Container> {
         self.containers
             .iter()
@@ -150,14 +146,14 @@ impl Known<'_> {
 impl Item {
     /// Whether something is done at all.
     pub fn is_change(&self) -> bool {
-        self.change != Change::Keep
+        self.change != Change::Noop
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::spec;
+    use crate::testing::{fleet, spec};
 
     fn running(spec: &DeckySpec) -> Container {
         Container {
@@ -188,15 +184,17 @@ mod tests {
         prune: bool,
     ) -> Vec<(String, Change, u64)> {
         let images = BTreeMap::from([("debian".to_owned(), "machine:1".to_owned())]);
+        let silent = BTreeSet::from([Name::new("mute").unwrap()]);
         let known = Known {
             rows,
             containers,
             images: &images,
             is_new_network: false,
-            silent: &BTreeSet::from([Name::new("mute").unwrap()]),
+            silent: &silent,
         };
         let generation = |item: &Item| item.spec.as_ref().map_or(0, |spec| spec.machine.generation);
-        diff(desired, &known, prune)
+        let items = diff(&fleet(desired), &known, prune);
+        items
             .iter()
             .map(|i| (i.name.to_string(), i.change, generation(i)))
             .collect()
@@ -213,7 +211,7 @@ mod tests {
         assert_eq!(
             plan(&[a.clone(), updated, new], &rows, &containers, true),
             [
-                ("a".to_owned(), Change::Keep, 1),
+                ("a".to_owned(), Change::Noop, 1),
                 ("b".to_owned(), Change::Update, 2),
                 ("d".to_owned(), Change::Create, 1),
                 ("c".to_owned(), Change::Delete, 0),
@@ -221,7 +219,7 @@ mod tests {
         );
         assert_eq!(
             plan(&[a], &rows, &containers, false),
-            [("a".to_owned(), Change::Keep, 1)],
+            [("a".to_owned(), Change::Noop, 1)],
             "additive keeps the others"
         );
     }
@@ -254,7 +252,7 @@ mod tests {
         let container = running(&a);
         assert_eq!(
             plan(&[told.clone()], &[row(&told)], std::slice::from_ref(&container), true)[0],
-            ("a".to_owned(), Change::Keep, 4)
+            ("a".to_owned(), Change::Noop, 4)
         );
         assert_eq!(
             plan(&[a], &[row(&told)], &[container], true)[0],
@@ -275,7 +273,7 @@ mod tests {
         );
         assert_eq!(
             plan(std::slice::from_ref(&a), &[], &[running(&a)], true)[0].1,
-            Change::Keep
+            Change::Noop
         );
         assert_eq!(
             plan(std::slice::from_ref(&a), &[row(&a)], &[], true)[0].1,

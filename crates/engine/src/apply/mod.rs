@@ -23,7 +23,8 @@ use store::{DeckyRow, LOCAL, Store};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-pub use diff::{Change, Item};
+pub use diff::Item;
+pub use fleet::diff::Change;
 pub use status::{Health, Status};
 
 use self::diff::{Known, diff};
@@ -132,7 +133,7 @@ impl Engine {
             is_new_network,
             silent: &silent,
         };
-        Ok(diff(&desired.deckies, &known, prune))
+        Ok(diff(desired, &known, prune))
     }
 
     /// Makes what runs what is wanted. A decky that fails is put back alone and told of in the outcome; an error means
@@ -193,7 +194,7 @@ impl Engine {
             is_new_network: ensured.is_new,
             silent: &silent,
         };
-        let items = diff(&desired.deckies, &known, options.prune);
+        let items = diff(desired, &known, options.prune);
         if items.iter().all(|item| !item.is_change() && item.row.is_some()) {
             return Ok(Outcome::of(items.iter().map(DeckyOutcome::kept)));
         }
@@ -347,7 +348,7 @@ impl Outcome {
 
     /// How many deckies something was done about.
     pub fn changed(&self) -> usize {
-        self.deckies.iter().filter(|decky| decky.change != Change::Keep).count()
+        self.deckies.iter().filter(|decky| decky.change != Change::Noop).count()
     }
 }
 
@@ -357,7 +358,7 @@ impl DeckyOutcome {
     fn kept(item: &Item) -> Self {
         Self {
             name: item.name.clone(),
-            change: Change::Keep,
+            change: Change::Noop,
             state: item.row.as_ref().map_or(DeckyState::Running, |row| row.state),
             error: None,
             closed: BTreeSet::new(),
