@@ -36,7 +36,7 @@ pub enum HostError {
 }
 
 /// The ports of one service, bound: what takes root comes before its process gives root up.
-pub struct Listeners(Vec<(TcpListener, bool)>);
+pub struct Listeners(Vec<(std::net::TcpListener, bool)>);
 
 /// Binds, builds and serves until `stop` turns true. Must run inside a `LocalSet`.
 pub async fn run(
@@ -51,7 +51,7 @@ pub async fn run(
     serve(entry, machine, spec, reporter, listeners, stop).await
 }
 
-/// Binds the service's ports. Must run inside a runtime.
+/// Binds the service's ports. Needs no runtime.
 pub fn bind(spec: &ServiceSpec) -> Result<Listeners, HostError> {
     let tcp = spec.ports.iter().filter(|port| port.proto == Proto::Tcp);
     let listeners = tcp.map(|port| {
@@ -99,6 +99,8 @@ pub async fn serve(
     );
     let crowd = Rc::new(Crowd::default());
     for (listener, tls) in listeners.0 {
+        let port = listener.local_addr().map_or(0, |addr| addr.port());
+        let listener = TcpListener::from_std(listener).map_err(|source| HostError::Bind { port, source })?;
         tokio::task::spawn_local(accept(listener, tls, service.clone(), cx.clone(), crowd.clone()));
     }
     let _ = stop.wait_for(|stop| *stop).await;
@@ -108,8 +110,8 @@ pub async fn serve(
 }
 
 /// Dual stack where the kernel has IPv6, IPv4 alone elsewhere.
-fn listen_on(port: u16) -> std::io::Result<TcpListener> {
-    let bind = |domain, addr: SocketAddr| {
+fn listen_on(port: u16) -> std::io::Result<std::net::TcpListener> {
+    let bind = |domain, addr: SocketAddr| -> std::io::Result<std::net::TcpListener> {
         let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
         if domain == Domain::IPV6 {
             socket.set_only_v6(false)?;
@@ -118,7 +120,7 @@ fn listen_on(port: u16) -> std::io::Result<TcpListener> {
         socket.set_nonblocking(true)?;
         socket.bind(&addr.into())?;
         socket.listen(128)?;
-        TcpListener::from_std(socket.into())
+        Ok(socket.into())
     };
     bind(Domain::IPV6, (Ipv6Addr::UNSPECIFIED, port).into()).or_else(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse | std::io::ErrorKind::PermissionDenied => Err(error),

@@ -109,6 +109,8 @@ details! {
     "service_killed" ServiceKilled { status: String, restart_in_ms: u64 }
     /// Somebody in the machine sent its first process a signal. It was not obeyed.
     "init_signal" InitSignal { signal: Cow<'static, str>, pid: u32, uid: u32 }
+    /// Somebody in the machine replaced the program it starts with. It was put back.
+    "init_replaced" InitReplaced { }
     /// Something of the spec could not be made so.
     "config_error" ConfigError { key: String, error: String }
     /// Bytes no reading of the protocol allows.

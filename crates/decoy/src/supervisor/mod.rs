@@ -3,6 +3,8 @@
 //! One thread and one `poll`, so that it can fork; what is decided is decided in [`roster`] and [`outbox`].
 
 mod child;
+mod guard;
+pub mod job;
 pub mod lines;
 pub mod outbox;
 pub mod roster;
@@ -15,7 +17,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use model::detail::{InitSignal, ServiceDied, ServiceKilled, Shutdown};
+use model::detail::{ConfigError, InitReplaced, InitSignal, ServiceDied, ServiceKilled, Shutdown};
 use model::event::Origin;
 use model::line::{Ack, Order, Said};
 use model::machine::MachineSpec;
@@ -27,6 +29,8 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::stat::{Mode, umask};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 
+use self::guard::Guard;
+use self::job::{Job, jobs};
 use self::lines::Lines;
 use self::outbox::Outbox;
 use self::roster::{Death, Ending, Move, Pid, Roster};
@@ -69,6 +73,8 @@ struct Supervisor {
     owes_ack: bool,
     ends_at: Option<Instant>,
     signal_told_at: Option<Instant>,
+    guard: Guard,
+    guards_at: Instant,
 }
 
 struct Ear {
@@ -92,6 +98,7 @@ pub fn run(spec: MachineSpec, title: Title) -> io::Result<ExitCode> {
         supervisor.act(Instant::now());
         supervisor.outbox.pour(&mut Stdout);
         if supervisor.is_over(Instant::now()) {
+            supervisor.close_down();
             return Ok(ExitCode::SUCCESS);
         }
         for source in supervisor.wait(Instant::now())? {
@@ -110,6 +117,7 @@ pub fn run(spec: MachineSpec, title: Title) -> io::Result<ExitCode> {
 impl Supervisor {
     fn new(spec: MachineSpec, title: Title) -> io::Result<Self> {
         umask(Mode::from_bits_truncate(0o022));
+        sys::set_name(if spec.distro == "alpine" { "init" } else { "systemd" });
         let mask: SigSet = SIGNALS.into_iter().collect();
         sigprocmask(SigmaskHow::SIG_SETMASK, Some(&mask), None)?;
         let flags = OFlag::from_bits_retain(fcntl(io::stdout(), FcntlArg::F_GETFL)?);
@@ -128,6 +136,8 @@ impl Supervisor {
             owes_ack: false,
             ends_at: None,
             signal_told_at: None,
+            guard: Guard::new()?,
+            guards_at: Instant::now() + guard::INTERVAL,
         })
     }
 
@@ -143,10 +153,14 @@ impl Supervisor {
     fn act(&mut self, now: Instant) {
         while let Some(next) = self.roster.next_move(now) {
             match next {
-                Move::Start(service) => self.start(service, now),
+                Move::Start(job) => self.start(&job, now),
                 Move::Stop(pid) => signal(pid, Signal::SIGTERM),
                 Move::Kill(pid) => signal(pid, Signal::SIGKILL),
             }
+        }
+        if self.guards_at <= now {
+            self.guards_at = now + guard::INTERVAL;
+            self.guard_init();
         }
         if self.owes_ack && self.roster.is_settled() {
             self.owes_ack = false;
@@ -154,32 +168,44 @@ impl Supervisor {
         }
     }
 
-    fn start(&mut self, service: model::machine::ServiceSpec, now: Instant) {
-        let slug = service.slug.clone();
-        let Some(entry) = crate::services::entry(&slug) else {
-            return self.roster.not_started(&slug, now);
-        };
-        let Ok((ours, theirs)) = nix::unistd::pipe2(OFlag::O_CLOEXEC) else {
-            return self.roster.not_started(&slug, now);
-        };
-        let forked = fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
+    fn start(&mut self, job: &Job, now: Instant) {
+        let forked = nix::unistd::pipe2(OFlag::O_CLOEXEC)
             .map_err(io::Error::from)
-            .and_then(|_| {
-                let (title, machine) = (&self.title, self.machine.clone());
-                sys::fork(move || child::run(entry, machine, service, theirs, title))
+            .and_then(|(ours, theirs)| {
+                fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+                let pid = sys::fork(|| child::run(job, &self.machine, theirs, &self.title))?;
+                Ok((pid.as_raw(), ours))
             });
         match forked {
-            Ok(pid) => {
-                self.roster.started(&slug, pid.as_raw(), now);
+            Ok((pid, pipe)) => {
+                self.roster.started(&job.title, pid, now);
                 self.ears.insert(
-                    pid.as_raw(),
+                    pid,
                     Ear {
-                        pipe: ours,
+                        pipe,
                         lines: Lines::new(Said::MAX),
                     },
                 );
             }
-            Err(_) => self.roster.not_started(&slug, now),
+            Err(_) => self.roster.not_started(&job.title, now),
+        }
+    }
+
+    /// An intruder must not become the first process at the next start.
+    fn guard_init(&mut self) {
+        match self.guard.restore() {
+            Ok(false) => {}
+            Ok(true) => self
+                .outbox
+                .report(self.spec.generation, "system", Origin::Peer, InitReplaced {}),
+            Err(error) => {
+                let problem = ConfigError {
+                    key: "init".into(),
+                    error: error.to_string(),
+                };
+                self.outbox
+                    .report(self.spec.generation, "system", Origin::Internal, problem);
+            }
         }
     }
 
@@ -187,6 +213,13 @@ impl Supervisor {
         let Some(ends_at) = self.ends_at else { return false };
         let quiet = self.roster.is_empty() && self.ears.is_empty() && self.outbox.is_empty();
         quiet || ends_at <= now
+    }
+
+    /// Ends everybody else, and with nobody left to meddle sees to the next start.
+    fn close_down(&mut self) {
+        let _ = kill(nix::unistd::Pid::from_raw(-1), Signal::SIGKILL);
+        self.guard_init();
+        self.outbox.pour(&mut Stdout);
     }
 
     /// Sleeps until something happens or is due.
@@ -206,7 +239,10 @@ impl Supervisor {
             );
         }
         let (sources, mut fds): (Vec<_>, Vec<_>) = sources.into_iter().unzip();
-        let until = [self.roster.wake_at(), self.ends_at].into_iter().flatten().min();
+        let until = [self.roster.wake_at(), self.ends_at, Some(self.guards_at)]
+            .into_iter()
+            .flatten()
+            .min();
         match poll(&mut fds, timeout(until, now)) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(error.into()),
@@ -288,7 +324,8 @@ impl Supervisor {
 
     fn put_in_force(&mut self, anew: bool) {
         if self.gone_live {
-            self.roster.want(&self.spec.services, anew, Instant::now());
+            self.roster
+                .want(&jobs(&self.spec, crate::services::entry), anew, Instant::now());
         }
         self.owes_ack = true;
     }
@@ -336,9 +373,14 @@ impl Supervisor {
     /// Buries the dead: services, and the orphans every init inherits.
     fn reap(&mut self) {
         loop {
-            let (pid, ending) = match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            let (pid, ending) = match waitpid(None, Some(WaitPidFlag::WNOHANG | WaitPidFlag::WUNTRACED)) {
                 Ok(WaitStatus::Exited(pid, code)) => (pid.as_raw(), Ending::Exit(code)),
                 Ok(WaitStatus::Signaled(pid, signal, _)) => (pid.as_raw(), Ending::Signal(signal as i32)),
+                // A service that is held is as good as killed.
+                Ok(WaitStatus::Stopped(pid, _)) if self.ears.contains_key(&pid.as_raw()) => {
+                    signal(pid.as_raw(), Signal::SIGKILL);
+                    continue;
+                }
                 Err(Errno::EINTR) => continue,
                 Ok(WaitStatus::StillAlive) | Err(_) => return,
                 Ok(_) => continue,
@@ -346,7 +388,7 @@ impl Supervisor {
             self.hear_service(pid, usize::MAX);
             self.forget_ear(pid);
             let machine = &self.machine;
-            let pause = |slug: &str, nth: u32| pause(machine.draw(&format!("{slug}/pause/{nth}")));
+            let pause = |title: &str, nth: u32| pause(machine.draw(&format!("{title}/pause/{nth}")));
             if let Some(death) = self.roster.ended(pid, ending, Instant::now(), pause) {
                 self.tell_death(death);
             }
@@ -354,22 +396,20 @@ impl Supervisor {
     }
 
     fn tell_death(&mut self, death: Death) {
-        let (generation, status) = (self.spec.generation, death.ending.to_string());
-        let restart_in_ms = death.restart_in.as_millis() as u64;
-        if death.killed {
-            self.outbox.report(
-                generation,
-                &death.slug,
-                Origin::Peer,
-                ServiceKilled { status, restart_in_ms },
-            );
-        } else {
-            self.outbox.report(
-                generation,
-                &death.slug,
-                Origin::Internal,
-                ServiceDied { status, restart_in_ms },
-            );
+        let (generation, restart_in_ms) = (self.spec.generation, death.restart_in.as_millis() as u64);
+        for slug in death.job.slugs() {
+            let status = death.ending.to_string();
+            if death.killed {
+                self.outbox
+                    .report(generation, slug, Origin::Peer, ServiceKilled { status, restart_in_ms });
+            } else {
+                self.outbox.report(
+                    generation,
+                    slug,
+                    Origin::Internal,
+                    ServiceDied { status, restart_in_ms },
+                );
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use model::machine::ServiceSpec;
+use super::job::Job;
 
 /// A service told to stop is killed when it has not by then. Longer than `host` leaves its conversations.
 const PATIENCE: Duration = Duration::from_millis(2_500);
@@ -19,13 +19,13 @@ pub struct Roster {
 }
 
 struct Slot {
-    spec: ServiceSpec,
+    job: Job,
     state: State,
     /// Failures in a row, and times it was killed.
     failures: u32,
     kills: u32,
     /// What is to run once the process is gone; `None` inside: nothing.
-    then: Option<Option<ServiceSpec>>,
+    then: Option<Option<Job>>,
 }
 
 enum State {
@@ -38,7 +38,7 @@ enum State {
 #[derive(Debug, PartialEq)]
 pub enum Move {
     /// Fork it, then say [`Roster::started`].
-    Start(ServiceSpec),
+    Start(Job),
     Stop(Pid),
     Kill(Pid),
 }
@@ -53,7 +53,7 @@ pub enum Ending {
 /// A service process that went away without being told to.
 #[derive(Debug, PartialEq)]
 pub struct Death {
-    pub slug: String,
+    pub job: Job,
     pub ending: Ending,
     /// Somebody wanted it gone; it did not fall over by itself.
     pub killed: bool,
@@ -63,19 +63,19 @@ pub struct Death {
 // === impl Roster ===
 
 impl Roster {
-    /// Makes `specs` the services to run. Those that run already as they should go on, unless `anew` restarts all.
-    pub fn want(&mut self, specs: &[ServiceSpec], anew: bool, now: Instant) {
+    /// Makes `jobs` the processes to run. Those that run already as they should go on, unless `anew` restarts all.
+    pub fn want(&mut self, jobs: &[Job], anew: bool, now: Instant) {
         for slot in &mut self.slots {
-            let wanted = specs.iter().find(|spec| spec.slug == slot.spec.slug);
-            if anew || wanted != Some(&slot.spec) || slot.then.is_some() {
+            let wanted = jobs.iter().find(|job| job.title == slot.job.title);
+            if anew || wanted != Some(&slot.job) || slot.then.is_some() {
                 slot.replace(wanted.cloned(), now);
             }
         }
         self.slots
             .retain(|slot| slot.then != Some(None) || slot.pid().is_some());
-        for spec in specs {
-            if !self.slots.iter().any(|slot| slot.spec.slug == spec.slug) {
-                self.slots.push(Slot::new(spec.clone(), now));
+        for job in jobs {
+            if !self.slots.iter().any(|slot| slot.job.title == job.title) {
+                self.slots.push(Slot::new(job.clone(), now));
             }
         }
     }
@@ -85,21 +85,21 @@ impl Roster {
         self.slots.iter_mut().find_map(|slot| slot.next_move(now))
     }
 
-    pub fn started(&mut self, slug: &str, pid: Pid, now: Instant) {
-        if let Some(slot) = self.slots.iter_mut().find(|slot| slot.spec.slug == slug) {
+    pub fn started(&mut self, title: &str, pid: Pid, now: Instant) {
+        if let Some(slot) = self.slots.iter_mut().find(|slot| slot.job.title == title) {
             slot.state = State::Running { pid, since: now };
         }
     }
 
     /// It could not even be forked.
-    pub fn not_started(&mut self, slug: &str, now: Instant) {
-        if let Some(slot) = self.slots.iter_mut().find(|slot| slot.spec.slug == slug) {
+    pub fn not_started(&mut self, title: &str, now: Instant) {
+        if let Some(slot) = self.slots.iter_mut().find(|slot| slot.job.title == title) {
             slot.failures += 1;
             slot.state = State::Due(now + backoff(slot.failures));
         }
     }
 
-    /// The process is gone. A death when nobody here told it to go; `pause(slug, n)` is the time that passes until
+    /// The process is gone. A death when nobody here told it to go; `pause(title, n)` is the time that passes until
     /// somebody starts a service again that was killed for the n-th time.
     pub fn ended(
         &mut self,
@@ -111,8 +111,8 @@ impl Roster {
         let index = self.slots.iter().position(|slot| slot.pid() == Some(pid))?;
         let slot = &mut self.slots[index];
         match slot.then.take() {
-            Some(Some(spec)) => {
-                *slot = Slot::new(spec, now);
+            Some(Some(job)) => {
+                *slot = Slot::new(job, now);
                 None
             }
             Some(None) => {
@@ -145,9 +145,9 @@ impl Roster {
 // === impl Slot ===
 
 impl Slot {
-    fn new(spec: ServiceSpec, now: Instant) -> Self {
+    fn new(job: Job, now: Instant) -> Self {
         Self {
-            spec,
+            job,
             state: State::Due(now),
             failures: 0,
             kills: 0,
@@ -162,16 +162,16 @@ impl Slot {
         }
     }
 
-    fn replace(&mut self, by: Option<ServiceSpec>, now: Instant) {
+    fn replace(&mut self, by: Option<Job>, now: Instant) {
         match (self.pid(), by) {
-            (None, Some(spec)) => *self = Self::new(spec, now),
+            (None, Some(job)) => *self = Self::new(job, now),
             (_, by) => self.then = Some(by),
         }
     }
 
     fn next_move(&mut self, now: Instant) -> Option<Move> {
         match self.state {
-            State::Due(at) => (at <= now).then(|| Move::Start(self.spec.clone())),
+            State::Due(at) => (at <= now).then(|| Move::Start(self.job.clone())),
             State::Running { pid, .. } if self.then.is_some() => {
                 self.state = State::Stopping {
                     pid,
@@ -201,14 +201,14 @@ impl Slot {
         let steady = matches!(self.state, State::Running { since, .. } if now.duration_since(since) >= STEADY);
         let restart_in = if killed {
             self.kills += 1;
-            pause(&self.spec.slug, self.kills)
+            pause(&self.job.title, self.kills)
         } else {
             self.failures = if steady { 1 } else { self.failures + 1 };
             backoff(self.failures)
         };
         self.state = State::Due(now + restart_in);
         Death {
-            slug: self.spec.slug.clone(),
+            job: self.job.clone(),
             ending,
             killed,
             restart_in,

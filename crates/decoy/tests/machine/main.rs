@@ -73,7 +73,7 @@ fn processes_look_like_the_daemons_they_imitate() {
     let shown = |name| rig.intrude(&format!("tr '\\0' '|' </proc/{}/cmdline", rig.pid_of(name).unwrap()));
     assert_eq!(shown("redis-server"), "/usr/bin/redis-server 0.0.0.0:6379|");
     assert_eq!(shown("vsftpd"), "/usr/sbin/vsftpd|/etc/vsftpd.conf|");
-    assert_eq!(shown("init"), "/init|");
+    assert_eq!(shown("systemd"), "/init|");
     let redis = rig.pid_of("redis-server").unwrap();
     let status = rig.intrude(&format!("cat /proc/{redis}/status"));
     assert!(status.contains("CapEff:\t0000000000000000"), "{status}");
@@ -130,6 +130,54 @@ fn no_signal_from_within_stops_the_machine_and_the_attempt_is_told() {
     assert!(matches!(told.said, Said::Report(report) if report.fields["signal"] == "SIGTERM"));
     rig.intrude("for s in INT HUP QUIT USR1 USR2 PWR ALRM SEGV STOP KILL; do kill -$s 1; done");
     rig.connect(REDIS).unwrap();
+}
+
+#[test]
+fn a_service_that_is_held_is_ended_and_told_of() {
+    let rig = Rig::up(json!([redis()]));
+    rig.intrude(&format!("kill -STOP {}", rig.pid_of("redis-server").unwrap()));
+    rig.hear("the death", |said| is_report(said, "service_killed"));
+}
+
+#[test]
+fn the_program_it_starts_with_is_put_back_before_the_next_start() {
+    let mut rig = Rig::up(json!([redis()]));
+    rig.intrude("(while :; do cp /bin/true /init.mine; mv /init.mine /init; done) >/dev/null 2>&1 & sleep 0.2");
+    rig.order(&Order::Shutdown);
+    rig.hear("the attempt", |said| is_report(said, "init_replaced"));
+    assert!(rig.end().success());
+    let (there, own) = (
+        std::fs::read(rig.root().join("init")).unwrap(),
+        std::fs::read(rig::INIT).unwrap(),
+    );
+    assert!(there == own);
+}
+
+#[test]
+fn a_daemon_with_workers_is_a_master_of_root_and_a_worker_of_nobody_much() {
+    let mut service = redis();
+    service["persona"] =
+        json!({"title": "nginx: master process /usr/sbin/nginx", "worker_title": "nginx: worker process"});
+    let mut rig = Rig::up(json!([service]));
+    let shown = rig.intrude("cd /proc; for p in [0-9]*; do echo \"$(stat -c %u $p) $(tr -d '\\0' <$p/cmdline)\"; done");
+    assert!(shown.contains("0 nginx: master process /usr/sbin/nginx\n"), "{shown}");
+    let worker = shown
+        .lines()
+        .find(|line| line.ends_with("nginx: worker process"))
+        .unwrap();
+    assert!(!worker.starts_with("0 "), "{worker}");
+    rig.connect(REDIS).unwrap();
+    rig.order(&Order::Shutdown);
+    rig.hear("the worker's last words", |said| {
+        is_report(said, "shutdown") && !is_of_system(said)
+    });
+    assert!(rig.end().success());
+
+    let rig = Rig::up(json!([service]));
+    rig.intrude("kill -9 $(pgrep -f 'worker process')");
+    let told = rig.hear("the death", |said| is_report(said, "service_killed"));
+    assert!(matches!(told.said, Said::Report(report) if report.fields["status"] == "signal 9"));
+    assert!(rig.connect(REDIS).is_err());
 }
 
 #[test]

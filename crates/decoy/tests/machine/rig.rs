@@ -207,7 +207,7 @@ impl Rig {
                 CAPS,
                 "sh",
                 "-c",
-                &format!("{{ {script}\n}} 2>&1"),
+                &format!("exec 2>&1\n{script}"),
             ])
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
