@@ -10,5 +10,6 @@ pub mod hygiene;
 pub mod machine;
 pub mod report;
 pub mod services;
+pub mod shell;
 pub mod supervisor;
 pub mod sys;

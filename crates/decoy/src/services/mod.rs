@@ -3,6 +3,7 @@
 
 mod http;
 mod redis;
+pub mod ssh;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -47,7 +48,7 @@ pub struct Context {
     pub place: Place,
 }
 
-pub const TABLE: &[Entry] = &[http::HTTP, redis::ENTRY];
+pub const TABLE: &[Entry] = &[http::HTTP, redis::ENTRY, ssh::ENTRY];
 
 pub fn entry(slug: &str) -> Option<&'static Entry> {
     TABLE.iter().find(|entry| entry.slug == slug)

@@ -12,7 +12,7 @@ use std::path::Path;
 pub use load::{Source, Sources, read_overrides};
 pub use rows::{ArchetypeRow, DistroRow, ServiceRow};
 pub use schema::{
-    Archetype, CertificateStyle, ConfigField, Distro, FieldType, HostnameStyle, Hostnames, OsFamily, Ouis,
+    Archetype, CertificateStyle, ConfigField, Distro, FieldType, Hello, HostnameStyle, Hostnames, OsFamily, Ouis,
     PackageManager, Patterns, Persona, Scope, Service, Upcoming, Userland,
 };
 

@@ -148,6 +148,8 @@ pub struct Service {
     pub label: String,
     pub description: String,
     pub ports: Vec<Port>,
+    /// How to see that it answers.
+    pub hello: Hello,
     /// Peers get a real shell: the machine needs the limits of one.
     #[serde(default)]
     pub shell: bool,
@@ -156,6 +158,17 @@ pub struct Service {
     pub config: Vec<ConfigField>,
     /// What product it claims to be; each machine draws one.
     pub personas: Vec<Persona>,
+}
+
+/// The shortest conversation that only a service that works can hold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hello {
+    /// What a client says first; empty where the service does.
+    #[serde(default)]
+    pub send: String,
+    /// What the answer contains.
+    pub expect: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -295,6 +295,10 @@ mod tests {
                 proto,
                 tls: false,
             }],
+            hello: crate::catalogue::Hello {
+                send: String::new(),
+                expect: "x".to_owned(),
+            },
             shell: false,
             config: Vec::new(),
             personas: Vec::new(),

@@ -1,0 +1,171 @@
+//! Who may come in: tries counted and delayed as sshd with PAM does it, each one told.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use model::detail::{Login, Secret};
+use model::event::Fields;
+
+use super::keys;
+use super::seam::{Attempt, Key, Verdict};
+use crate::conn::Log;
+use crate::machine::{Account, Machine};
+use crate::shell::accounting;
+
+/// sshd's `MaxAuthTries`.
+const MAX_TRIES: u32 = 6;
+/// pam_unix asks for two seconds after a wrong password; PAM spreads them by half.
+const PAM_DELAY: Duration = Duration::from_secs(2);
+const TOO_MANY: &str = "Too many authentication failures";
+const PROMPT: &str = "Password: ";
+
+/// One connection's tries.
+pub struct Guard {
+    machine: Arc<Machine>,
+    log: Log,
+    tries: u32,
+    failures: u32,
+    /// The dialogue may be used: the claimed product offers it.
+    dialogue: bool,
+    account: Option<Account>,
+}
+
+// === impl Guard ===
+
+impl Guard {
+    pub fn new(machine: Arc<Machine>, log: Log, dialogue: bool) -> Self {
+        Self {
+            machine,
+            log,
+            tries: 0,
+            failures: 0,
+            dialogue,
+            account: None,
+        }
+    }
+
+    /// Judges a try and tells it; takes the time the real one takes.
+    pub async fn judge(&mut self, user: &str, attempt: Attempt<'_>) -> Verdict {
+        self.tries += 1;
+        match attempt {
+            Attempt::None => self.none(user),
+            Attempt::Password(password) => self.password(user, "password", password).await,
+            Attempt::Dialogue if self.dialogue => Verdict::Ask(PROMPT),
+            Attempt::Dialogue => self.failed(),
+            Attempt::Answers(answers) => {
+                let answer = answers.first().map(Vec::as_slice).unwrap_or_default();
+                self.password(user, "keyboard-interactive", answer).await
+            }
+            Attempt::Offered(key) => self.offered(user, key),
+            Attempt::Signed(key) => self.signed(user, key),
+        }
+    }
+
+    /// Who came in.
+    pub fn account(&self) -> Option<&Account> {
+        self.account.as_ref()
+    }
+
+    fn none(&mut self, user: &str) -> Verdict {
+        self.tell(user, "none", Secret::of("none", b""), false);
+        // The first one only asks what else there is.
+        if self.tries > 1 { self.failed() } else { Verdict::Refuse }
+    }
+
+    async fn password(&mut self, user: &str, method: &'static str, password: &[u8]) -> Verdict {
+        let account = self.machine.login(user, password);
+        self.tell(user, method, Secret::plaintext(password), account.is_some());
+        if account.is_some() {
+            return self.accepted(account);
+        }
+        self.note_refused(user);
+        tokio::time::sleep(spread(PAM_DELAY)).await;
+        self.failed()
+    }
+
+    fn offered(&mut self, user: &str, key: &Key) -> Verdict {
+        let accepted = self.authorized(user, key).is_some();
+        self.log.report_as(
+            "pubkey_offered",
+            Fields::from_iter([
+                ("user".to_owned(), user.into()),
+                ("key_type".to_owned(), key.algorithm.as_str().into()),
+                ("fp_sha256".to_owned(), keys::fingerprint(&key.blob).into()),
+                ("accepted".to_owned(), accepted.into()),
+            ]),
+        );
+        if accepted {
+            return Verdict::Accept;
+        }
+        self.tell(user, "publickey", Secret::of("ssh_pubkey", &key.blob), false);
+        self.failed()
+    }
+
+    fn signed(&mut self, user: &str, key: &Key) -> Verdict {
+        let account = self.authorized(user, key);
+        self.tell(
+            user,
+            "publickey",
+            Secret::of("ssh_pubkey", &key.blob),
+            account.is_some(),
+        );
+        if account.is_some() {
+            self.accepted(account)
+        } else {
+            self.failed()
+        }
+    }
+
+    fn accepted(&mut self, account: Option<Account>) -> Verdict {
+        self.account = account;
+        Verdict::Accept
+    }
+
+    fn failed(&mut self) -> Verdict {
+        self.failures += 1;
+        if self.failures >= MAX_TRIES {
+            Verdict::Disconnect(TOO_MANY)
+        } else {
+            Verdict::Refuse
+        }
+    }
+
+    /// The account, when its own file lists the key.
+    fn authorized(&self, user: &str, key: &Key) -> Option<Account> {
+        let account = self.machine.account(user)?;
+        let folder = self.machine.path(&account.home).join(".ssh");
+        let listed = ["authorized_keys", "authorized_keys2"]
+            .iter()
+            .filter_map(|name| std::fs::read(folder.join(name)).ok())
+            .any(|file| keys::lists(&file, key));
+        listed.then_some(account)
+    }
+
+    fn tell(&self, user: &str, method: &'static str, secret: Secret, accepted: bool) {
+        self.log.report(Login {
+            principal: Some(user.to_owned()),
+            method: method.into(),
+            secret,
+            outcome: accepted.into(),
+        });
+    }
+
+    fn note_refused(&self, user: &str) {
+        if let Some(src) = self.log.place().src {
+            let entry = accounting::Entry {
+                line: "ssh:notty",
+                user,
+                host: src.ip,
+                pid: std::process::id(),
+            };
+            accounting::refused(&self.machine, &entry, SystemTime::now());
+        }
+    }
+}
+
+/// Between half and one and a half of it, likeliest near itself.
+pub fn spread(delay: Duration) -> Duration {
+    let bytes = uuid::Uuid::new_v4().into_bytes();
+    let sum: u32 = bytes[..3].iter().map(|&byte| u32::from(byte)).sum();
+    delay.mul_f64(0.5 + f64::from(sum) / (3.0 * 255.0))
+}
