@@ -49,18 +49,6 @@ impl Lock {
             .map_err(Error::io(doing()))?;
         Ok(Self { _held: held })
     }
-
-    /// Whether somebody is changing `scope` right now.
-    #[cfg(test)]
-    pub(crate) fn is_taken(directory: &Path, scope: &Scope) -> bool {
-        let Ok(file) = File::open(path(directory, scope)) else {
-            return false;
-        };
-        matches!(
-            Flock::lock(file, FlockArg::LockSharedNonblock),
-            Err((_, Errno::EWOULDBLOCK))
-        )
-    }
 }
 
 fn open(path: &Path) -> std::io::Result<File> {
@@ -84,18 +72,15 @@ mod tests {
     fn a_second_taker_is_told_who_was_first_and_may_have_it_afterwards() {
         let directory = tempfile::tempdir().unwrap();
         let scope = Scope::fleet();
-        assert!(!Lock::is_taken(directory.path(), &scope));
         let first = Lock::take(directory.path(), &scope, "deploy").unwrap();
         let second = Lock::take(directory.path(), &scope, "teardown").unwrap_err();
         assert_eq!(second.kind(), crate::Kind::Conflict);
         assert!(second.to_string().contains("`deploy`"), "{second}");
-        assert!(Lock::is_taken(directory.path(), &scope));
         assert!(
             Lock::take(directory.path(), &Scope::named("other"), "deploy").is_ok(),
             "another scope is free"
         );
         drop(first);
-        assert!(!Lock::is_taken(directory.path(), &scope));
         Lock::take(directory.path(), &scope, "teardown").unwrap();
     }
 }

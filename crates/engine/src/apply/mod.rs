@@ -1,6 +1,7 @@
 //! Making the fleet what it should be: observe, take the difference, act on it, and put back what failed
 //! (deploy.md §8.4).
 
+mod back;
 mod checks;
 mod diff;
 mod machine;
