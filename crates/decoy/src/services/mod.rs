@@ -4,6 +4,7 @@
 mod http;
 mod redis;
 pub mod ssh;
+pub mod telnet;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -48,7 +49,7 @@ pub struct Context {
     pub place: Place,
 }
 
-pub const TABLE: &[Entry] = &[http::HTTP, redis::ENTRY, ssh::ENTRY];
+pub const TABLE: &[Entry] = &[http::HTTP, redis::ENTRY, ssh::ENTRY, telnet::ENTRY];
 
 pub fn entry(slug: &str) -> Option<&'static Entry> {
     TABLE.iter().find(|entry| entry.slug == slug)

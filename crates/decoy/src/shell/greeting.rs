@@ -1,11 +1,12 @@
 //! What a terminal is shown between login and prompt.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use time::OffsetDateTime;
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
-use super::accounting::Last;
+use crate::machine::login_records::LastLogin;
 use crate::machine::{Account, Machine};
 
 /// The scripts behind the message of the day have this long, and this much to say.
@@ -26,18 +27,27 @@ pub async fn of_the_day(machine: &Machine) -> Vec<u8> {
 }
 
 /// `Last login: Sat Nov 21 11:00:01 2026 from 192.0.2.7`, in UTC as the machine is.
-pub fn last_login(last: &Last) -> String {
-    let from = if last.host.is_empty() {
+pub fn last_login(last: &LastLogin) -> String {
+    format!("Last login: {}{}", ctime(last.at), from(last))
+}
+
+/// `Last login: Sat Nov 21 11:00:01 UTC 2026 from 192.0.2.7 on pts/0`, as login's PAM tells it.
+pub fn last_login_of_pam(last: &LastLogin) -> String {
+    let at = ctime(last.at);
+    let (time, year) = at.rsplit_once(' ').unwrap_or((&at, ""));
+    format!("Last login: {time} UTC {year}{} on {}", from(last), last.line)
+}
+
+fn from(last: &LastLogin) -> String {
+    if last.host.is_empty() {
         String::new()
     } else {
         format!(" from {}", last.host)
-    };
-    format!("Last login: {}{from}", ctime(last.at))
+    }
 }
 
 /// `Sat Nov 21 11:00:01 2026`.
-pub fn ctime(at: SystemTime) -> String {
-    let at = time::OffsetDateTime::from(at);
+pub fn ctime(at: OffsetDateTime) -> String {
     let format = time::macros::format_description!(
         "[weekday repr:short] [month repr:short] [day padding:space] [hour]:[minute]:[second] [year]"
     );
@@ -77,14 +87,16 @@ async fn dynamic(machine: &Machine) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::UNIX_EPOCH;
 
     #[test]
     fn the_last_login_is_told_as_sshd_tells_it() {
-        let last = Last {
-            at: UNIX_EPOCH + Duration::from_secs(1_762_000_861),
+        let last = LastLogin {
+            at: OffsetDateTime::from_unix_timestamp(1_762_000_861).unwrap(),
+            line: "pts/0".into(),
             host: "192.0.2.7".into(),
         };
         assert_eq!(last_login(&last), "Last login: Sat Nov  1 12:41:01 2025 from 192.0.2.7");
+        let told = "Last login: Sat Nov  1 12:41:01 UTC 2025 from 192.0.2.7 on pts/0";
+        assert_eq!(last_login_of_pam(&last), told);
     }
 }

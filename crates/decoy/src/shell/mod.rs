@@ -2,7 +2,6 @@
 //!
 //! Who may come in is decided by the services (`services::ssh`, `services::telnet`); what they are given is here.
 
-pub mod accounting;
 pub mod capture;
 pub mod environment;
 pub mod greeting;
@@ -21,6 +20,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use nix::sys::stat::Mode;
 use nix::unistd::{Gid, Uid};
@@ -144,6 +144,13 @@ impl Waiting {
     pub fn line(&self) -> &str {
         self.name.strip_prefix("/dev/").unwrap_or(&self.name)
     }
+}
+
+/// A delay as PAM takes it: between half and one and a half of it, likeliest near itself.
+pub fn spread(delay: Duration) -> Duration {
+    let bytes = uuid::Uuid::new_v4().into_bytes();
+    let sum: u32 = bytes[..3].iter().map(|&byte| u32::from(byte)).sum();
+    delay.mul_f64(0.5 + f64::from(sum) / (3.0 * 255.0))
 }
 
 fn command(account: &Account, program: Program<'_>) -> std::process::Command {

@@ -14,7 +14,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Started;
 use super::pty::Master;
-use super::tape::Witness;
+use super::tape::{Tape, Witness};
 
 /// Read from a program at a time.
 const CHUNK: usize = 16 * 1024;
@@ -43,7 +43,7 @@ pub enum Ended {
     TimeIsUp,
 }
 
-/// Runs the session to its end. `err` gets what a program without a terminal writes to its standard error.
+/// Runs the session to its end. A program on a terminal has one output; another's standard error goes to `err`.
 pub async fn run(
     started: Started,
     input: UnboundedReceiver<Input>,
@@ -62,6 +62,27 @@ pub async fn run(
     match limit {
         Some(limit) => tokio::time::timeout(limit, session).await.unwrap_or(Ended::TimeIsUp),
         None => session.await,
+    }
+}
+
+/// Runs the session and tells its record as it grows.
+pub async fn while_telling(session: impl Future<Output = Ended>, tape: &Tape) -> Ended {
+    tokio::select! {
+        ended = session => ended,
+        () = tape.keep_flushing() => Ended::PeerGone,
+    }
+}
+
+/// Tells how the session ended.
+pub fn end(tape: &Tape, ended: Ended) {
+    use std::os::unix::process::ExitStatusExt;
+    match ended {
+        Ended::TimeIsUp => tape.end(None, "timeout"),
+        Ended::PeerGone => tape.end(None, "disconnect"),
+        Ended::Exited(status) => match status.code() {
+            Some(code) => tape.end(Some(code), "exit"),
+            None => tape.end(Some(128 + status.signal().unwrap_or(0)), "signal"),
+        },
     }
 }
 

@@ -1,16 +1,17 @@
 //! Who may come in: tries counted and delayed as sshd with PAM does it, each one told.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use model::detail::{Login, Secret};
 use model::event::Fields;
+use time::OffsetDateTime;
 
 use super::keys;
 use super::seam::{Attempt, Key, Verdict};
 use crate::conn::Log;
-use crate::machine::{Account, Machine};
-use crate::shell::accounting;
+use crate::machine::{Account, Machine, login_records};
+use crate::shell::spread;
 
 /// sshd's `MaxAuthTries`.
 const MAX_TRIES: u32 = 6;
@@ -152,20 +153,14 @@ impl Guard {
 
     fn note_refused(&self, user: &str) {
         if let Some(src) = self.log.place().src {
-            let entry = accounting::Entry {
-                line: "ssh:notty",
-                user,
-                host: src.ip,
-                pid: std::process::id(),
-            };
-            accounting::refused(&self.machine, &entry, SystemTime::now());
+            // The record is a courtesy to `lastb`.
+            let _ = self.machine.record_failure(&login_records::Login {
+                user: user.to_owned(),
+                line: "ssh:notty".to_owned(),
+                pid: std::process::id() as i32,
+                from: src.ip,
+                at: OffsetDateTime::now_utc(),
+            });
         }
     }
-}
-
-/// Between half and one and a half of it, likeliest near itself.
-pub fn spread(delay: Duration) -> Duration {
-    let bytes = uuid::Uuid::new_v4().into_bytes();
-    let sum: u32 = bytes[..3].iter().map(|&byte| u32::from(byte)).sum();
-    delay.mul_f64(0.5 + f64::from(sum) / (3.0 * 255.0))
 }

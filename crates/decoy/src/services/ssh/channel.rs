@@ -1,10 +1,10 @@
 //! One session channel: what was asked for before the program starts, and the program.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use model::detail::SessionStart;
 use model::event::Fields;
+use time::OffsetDateTime;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
@@ -14,10 +14,11 @@ use super::seam::{Exit, Outlet, Request, Start};
 use super::sftp::SftpTap;
 use crate::conn::Log;
 use crate::machine::Account;
+use crate::machine::login_records::Login;
 use crate::shell::environment::{self, Environment};
 use crate::shell::session::{self, Ended, Input};
 use crate::shell::tape::{Tape, Witness};
-use crate::shell::{Program, Terminal, Waiting, accounting, greeting, start};
+use crate::shell::{Program, Terminal, Waiting, greeting, start};
 
 /// Where distributions keep the program behind the `sftp` subsystem.
 const SFTP_SERVERS: &[&str] = &[
@@ -160,14 +161,9 @@ impl Setup {
             .as_ref()
             .and_then(|wanted| crate::shell::open_terminal(machine, &self.account, wanted).ok());
         let environment = self.environment(request.as_ref(), terminal.as_ref());
-        let line = terminal.as_ref().map(|terminal| terminal.line().to_owned());
-        if let Some(terminal) = &terminal {
-            let last = accounting::logged_in(
-                machine,
-                self.account.uid,
-                &self.entry(terminal.line()),
-                SystemTime::now(),
-            );
+        let login = terminal.as_ref().map(|terminal| self.login(terminal.line()));
+        if let (Some(terminal), Some(login)) = (&terminal, &login) {
+            let last = machine.record_login(login).ok().flatten();
             if matches!(wish, Wish::Shell) && !greeting::hushed(machine, &self.account) {
                 let mut text = greeting::of_the_day(machine).await;
                 text.extend(
@@ -195,20 +191,12 @@ impl Setup {
         let witness = self.witness(&wish, tape.clone());
         let (out, err) = (outlet.out(), outlet.err());
         let running = session::run(started, self.input, out, err, witness, self.shared.session_max);
-        let ended = tokio::select! {
-            ended = running => ended,
-            () = tape.keep_flushing() => Ended::PeerGone,
-        };
-        if let Some(line) = &line {
-            let entry = accounting::Entry {
-                line,
-                user: &self.account.name,
-                host: self.ends.host(),
-                pid: std::process::id(),
-            };
-            accounting::logged_out(machine, &entry, SystemTime::now());
+        let ended = session::while_telling(running, &tape).await;
+        session::end(&tape, ended);
+        if let Some(login) = &login {
+            let _ = self.shared.machine.record_logout(login, OffsetDateTime::now_utc());
         }
-        finish(&tape, ended)
+        exit_of(ended)
     }
 
     fn environment(&self, wanted: Option<&Terminal>, terminal: Option<&Waiting>) -> Environment {
@@ -260,12 +248,13 @@ impl Setup {
         }
     }
 
-    fn entry<'a>(&'a self, line: &'a str) -> accounting::Entry<'a> {
-        accounting::Entry {
-            line,
-            user: &self.account.name,
-            host: self.ends.host(),
-            pid: std::process::id(),
+    fn login(&self, line: &str) -> Login {
+        Login {
+            user: self.account.name.clone(),
+            line: line.to_owned(),
+            pid: std::process::id() as i32,
+            from: self.ends.peer.ip,
+            at: OffsetDateTime::now_utc(),
         }
     }
 
@@ -309,30 +298,20 @@ fn cut(text: &str, max: usize) -> String {
     text[..text.floor_char_boundary(max)].to_owned()
 }
 
-/// Tells how the session ended, and says what the peer is told.
-fn finish(tape: &Tape, ended: Ended) -> Option<Exit> {
+/// What the peer is told of the end.
+fn exit_of(ended: Ended) -> Option<Exit> {
     use std::os::unix::process::ExitStatusExt;
     let Ended::Exited(status) = ended else {
-        tape.end(
-            None,
-            if matches!(ended, Ended::TimeIsUp) {
-                "timeout"
-            } else {
-                "disconnect"
-            },
-        );
         return None;
     };
-    if let Some(code) = status.code() {
-        tape.end(Some(code), "exit");
-        return Some(Exit::Status(code as u32));
-    }
     let number = status.signal().unwrap_or(0);
-    tape.end(Some(128 + number), "signal");
-    Some(Exit::Signal {
-        name: name_of(number),
-        core_dumped: status.core_dumped(),
-    })
+    Some(status.code().map_or_else(
+        || Exit::Signal {
+            name: name_of(number),
+            core_dumped: status.core_dumped(),
+        },
+        |code| Exit::Status(code as u32),
+    ))
 }
 
 fn name_of(number: i32) -> &'static str {

@@ -1,7 +1,6 @@
 //! Everything a peer can want of an SSH server, once a transport has understood it.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -220,9 +219,5 @@ impl Ends {
                 format!("{} {} {} {}", peer.ip, peer.port, local.ip, local.port),
             ),
         ]
-    }
-
-    pub fn host(&self) -> IpAddr {
-        self.peer.ip
     }
 }
