@@ -152,8 +152,9 @@ pub struct Deploy {
     /// First address to give out.
     #[arg(long)]
     pub ip_start: Option<Ipv4Addr>,
-    #[arg(long, value_enum, default_value_t = IpStrategy::Sequential)]
-    pub ip_strategy: IpStrategy,
+    /// How addresses are given out. Default: one after the other.
+    #[arg(long, value_enum)]
+    pub ip_strategy: Option<IpStrategy>,
     #[arg(long, value_delimiter = ',')]
     pub services: Vec<String>,
     #[arg(long)]
@@ -170,12 +171,9 @@ pub struct Deploy {
     /// Draws the same grid again.
     #[arg(long)]
     pub seed: Option<u64>,
-    /// Keep deckies the plan does not name. Default for plans from flags.
-    #[arg(long, conflicts_with = "replace")]
-    pub additive: bool,
-    /// Remove deckies the plan does not name. Default with --config.
+    /// Keep deckies the plan does not name. Without it they are removed.
     #[arg(long)]
-    pub replace: bool,
+    pub additive: bool,
     /// All or nothing: one decky's failure takes the whole operation back.
     #[arg(long)]
     pub atomic: bool,

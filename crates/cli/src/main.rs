@@ -4,6 +4,9 @@
 mod args;
 mod catalogue;
 mod context;
+mod crew;
+mod deploy;
+mod drill;
 mod exit;
 mod feed;
 mod grid;
@@ -12,6 +15,9 @@ mod output;
 mod plan;
 mod progress;
 mod query;
+mod sessions;
+mod status;
+mod up;
 mod when;
 
 use args::{Cli, Command};
@@ -40,15 +46,23 @@ async fn run(cli: Cli) -> Result {
         Command::Services => catalogue::services(&cx),
         Command::Distros => catalogue::distros(&cx),
         Command::Archetypes => catalogue::archetypes(&cx),
+        Command::Up(asked) => up::up(&cx, &asked).await,
+        Command::Deploy(asked) => deploy::deploy(&cx, &asked).await,
+        Command::Redeploy(asked) => deploy::redeploy(&cx, &asked).await,
+        Command::Teardown(asked) => deploy::teardown(&cx, &asked).await,
+        Command::Status(asked) => status::status(&cx, &asked).await,
         Command::Images(asked) => images::images(&cx, &asked).await,
         Command::Events(asked) => query::events(&cx, &asked).await,
         Command::Attackers(asked) => query::attackers(&cx, &asked).await,
         Command::Credentials(asked) => query::credentials(&cx, &asked).await,
+        Command::Collect => crew::alone(&cx, crew::Part::Collect).await,
+        Command::Ingest(_) => crew::alone(&cx, crew::Part::Ingest).await,
+        Command::Sessions(asked) => sessions::sessions(&cx, &asked).await,
+        Command::Drill(asked) => drill::drill(&cx, &asked).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "decnet", &mut std::io::stdout());
             Ok(())
         }
-        _ => Ok(()),
     }
 }
 

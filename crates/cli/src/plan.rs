@@ -234,3 +234,13 @@ fn warn(cx: &Context, found: &Diagnostics) {
         cx.out.note(found.to_string().trim_end());
     }
 }
+
+/// A subnet as people write it.
+pub fn subnet(text: &str) -> Result<Ipv4Net> {
+    let parsed: std::result::Result<Ipv4Net, _> = text.parse();
+    parsed.map(|net| net.trunc()).map_err(|_| {
+        Failure::new(Code::Invalid, format!("`{text}` is not a subnet"))
+            .help("write it as 10.20.0.0/24")
+            .into()
+    })
+}

@@ -21,15 +21,6 @@ struct Inner {
     phases: Mutex<BTreeMap<String, Phase>>,
 }
 
-/// What came of the deckies.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Tally {
-    pub done: usize,
-    pub degraded: usize,
-    pub failed: usize,
-    pub removed: usize,
-}
-
 // === impl Bar ===
 
 impl Bar {
@@ -64,19 +55,16 @@ impl Bar {
         }
     }
 
-    pub fn seconds(&self) -> f64 {
-        self.inner.started.elapsed().as_secs_f64()
+    /// Takes the bar away while somebody is asked something.
+    pub fn hide<T>(&self, ask: impl FnOnce() -> T) -> T {
+        match &self.inner.bar {
+            Some(bar) => bar.suspend(ask),
+            None => ask(),
+        }
     }
 
-    pub fn tally(&self) -> Tally {
-        let phases = self.inner.phases.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = |wanted: fn(&Phase) -> bool| phases.values().filter(|phase| wanted(phase)).count();
-        Tally {
-            done: count(|phase| matches!(phase, Phase::Done)),
-            degraded: count(|phase| matches!(phase, Phase::Degraded { .. })),
-            failed: count(|phase| matches!(phase, Phase::Failed { .. } | Phase::RolledBack)),
-            removed: count(|phase| matches!(phase, Phase::Removed)),
-        }
+    pub fn seconds(&self) -> f64 {
+        self.inner.started.elapsed().as_secs_f64()
     }
 
     fn told(&self, step: Step) {

@@ -36,3 +36,4 @@ pub use labels::Scope;
 pub use logs::{Frame, Logs, Speaker};
 pub use network::Networks;
 pub use progress::Progress;
+pub use visitor::Visitor;

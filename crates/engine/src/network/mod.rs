@@ -324,7 +324,7 @@ async fn try_link(host: &Host, driver: Driver, parent: &str, index: u32) -> Resu
 
 impl Network {
     /// The link a bridge network has on the host.
-    pub(crate) fn bridge(&self) -> String {
+    pub fn bridge(&self) -> String {
         format!("br-{}", self.id.get(..12).unwrap_or(&self.id))
     }
 }

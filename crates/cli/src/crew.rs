@@ -1,0 +1,109 @@
+//! Which workers run in this process, over which bus.
+
+use bus::{Bus, NatsConfig};
+use collector::Collector;
+use engine::logs::Logs;
+use engine::{Docker, Scope};
+use runtime::{Crew, Ended};
+use store::{LOCAL, Store};
+use workers::{Guardian, Ingester, Presence};
+
+use crate::context::Context;
+use crate::exit::{Code, Coded as _, Failure, Result};
+use crate::grid;
+
+/// Workers one process can run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Reads what deckies say, and keeps them behind their walls: what has to be where the engine is.
+    Collect,
+    /// Writes events into the database, and the workers' beats with them.
+    Ingest,
+}
+
+/// The bus between workers: in this process, or the server `--nats` names.
+pub async fn bus(cx: &Context, name: &str) -> Result<Bus> {
+    match &cx.global.nats {
+        None => Ok(Bus::in_process()),
+        Some(url) => Bus::connect(NatsConfig::new(url.clone(), format!("{name}@{LOCAL}")))
+            .await
+            .or_exit(Code::Usage),
+    }
+}
+
+pub fn crew(cx: &Context, bus: &Bus, store: &Store, docker: Option<&Docker>, parts: &[Part]) -> Crew {
+    let mut crew = Crew::new(bus.clone(), LOCAL);
+    if let (Some(docker), true) = (docker, parts.contains(&Part::Collect)) {
+        let (logs, kept) = (Logs::new(docker.clone(), Scope::fleet()), store.clone());
+        let config = collector::Config {
+            host: LOCAL.to_owned(),
+            artifacts: cx.state_dir().join("artifacts"),
+        };
+        crew.runner(move || Collector::new(logs.clone(), kept.clone(), config.clone()));
+        let (docker, kept) = (docker.clone(), store.clone());
+        crew.runner(move || Guardian::new(docker.clone(), kept.clone(), LOCAL));
+    }
+    if parts.contains(&Part::Ingest) {
+        let kept = store.clone();
+        crew.runner(move || Ingester::new(kept.clone()));
+        let kept = store.clone();
+        crew.runner(move || Presence::new(kept.clone()));
+    }
+    crew
+}
+
+/// `decnet collect` and `decnet ingest`: one part in a process of its own.
+pub async fn alone(cx: &Context, part: Part) -> Result {
+    if cx.global.nats.is_none() {
+        return Err(
+            Failure::new(Code::Usage, "a worker alone needs a bus it shares with the others")
+                .help(
+                    "name the server with --nats nats://host:4222, or run all workers in one process with `decnet up`",
+                )
+                .into(),
+        );
+    }
+    let docker = match part {
+        Part::Collect => {
+            grid::need_root()?;
+            Some(grid::docker().await?)
+        }
+        Part::Ingest => None,
+    };
+    let store = cx.store().await?;
+    let name = if part == Part::Collect { "collect" } else { "ingest" };
+    let bus = bus(cx, name).await?;
+    let mut crew = crew(cx, &bus, &store, docker.as_ref(), &[part]);
+    cx.out.note(&format!("{name} is ready; Ctrl-C stops it"));
+    let ended = tokio::select! {
+        ended = crew.ended() => Some(ended),
+        () = stop_asked() => None,
+    };
+    crew.stop().await;
+    bus.close().await;
+    sickness(ended)
+}
+
+/// A worker that keeps failing ends the process, so that whoever supervises it starts it afresh.
+pub fn sickness(ended: Option<Ended>) -> Result {
+    match ended {
+        Some(Ended::Sick(worker)) => Err(Failure::new(
+            Code::Partial,
+            format!("the worker `{worker}` keeps failing; its last error is above"),
+        )
+        .into()),
+        _ => Ok(()),
+    }
+}
+
+/// Ctrl-C, or a supervisor's SIGTERM.
+pub async fn stop_asked() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}

@@ -1,0 +1,209 @@
+//! `decnet up`: the whole grid in one process.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use bus::Pattern;
+use engine::Docker;
+use engine::apply::Options;
+use model::fleet::{DeckySpec, FleetSpec};
+use owo_colors::OwoColorize as _;
+use store::{Filter, OriginFilter, Page, Store};
+
+use crate::args;
+use crate::context::{Context, refused};
+use crate::crew::{self, Part};
+use crate::deploy::{stand, stored};
+use crate::exit::{Code, Coded as _, Result};
+use crate::feed;
+use crate::grid::{self, engine_failed};
+use crate::plan::{self, Asked, NetworkWish, Source};
+use crate::progress::Bar;
+
+/// A small company's corner: what the default grid is dealt from, in turns.
+const MIX: &[(&str, &str)] = &[
+    ("web", "ssh, http, https"),
+    ("files", "ssh, ftp"),
+    ("cache", "ssh, redis"),
+    ("gateway", "telnet, http"),
+    ("app", "ssh, ftp, http, https, redis"),
+];
+
+/// The floor under missed wakes of the feed.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+pub async fn up(cx: &Context, asked: &args::Up) -> Result {
+    grid::need_root()?;
+    let catalogue = cx.catalogue()?;
+    let docker = grid::docker().await?;
+    let store = cx.store().await?;
+    let fleet = match stored(&store).await? {
+        Some(fleet) => fleet,
+        None => first(cx, asked, &catalogue, &store, &docker).await?,
+    };
+    let bar = Bar::start(cx.out);
+    stand(cx, &catalogue, &docker, &store, fleet, &Options::default(), None, bar).await?;
+
+    let bus = crew::bus(cx, "up").await?;
+    let mut news = bus
+        .subscribe(&Pattern::fixed("logs.ingested"))
+        .await
+        .or_exit(Code::Unreachable)?;
+    let mut crew = crew::crew(cx, &bus, &store, Some(&docker), &[Part::Collect, Part::Ingest]);
+    let mut last = store.events().last().await.or_exit(Code::Unreachable)?;
+    let filter = Filter {
+        origin: OriginFilter::All,
+        ..Filter::default()
+    };
+    if let Some(fleet) = stored(&store).await? {
+        welcome(cx, &fleet);
+    }
+    let ended = loop {
+        tokio::select! {
+            ended = crew.ended() => break Some(ended),
+            () = crew::stop_asked() => break None,
+            _ = news.next() => {}
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+        last = show_new(cx, &store, &filter, last).await?;
+    };
+    cx.out.note("stopping");
+    crew.stop().await;
+    bus.close().await;
+    if asked.ephemeral {
+        let bar = Bar::start(cx.out);
+        let hand = grid::hand(cx, &docker, &store)?;
+        let outcome = hand.teardown_all(&bar.progress()).await.map_err(engine_failed)?;
+        grid::told(cx, &outcome, &bar, "removed")?;
+    } else {
+        cx.out
+            .note("the deckies stay up: `decnet up` watches them again, `decnet teardown --all` removes them");
+    }
+    crew::sickness(ended)
+}
+
+/// The grid a first `up` deploys.
+async fn first(
+    cx: &Context,
+    asked: &args::Up,
+    catalogue: &fleet::Catalogue,
+    store: &Store,
+    docker: &Docker,
+) -> Result<FleetSpec> {
+    let file = match &asked.config {
+        Some(file) => plan::read(cx, catalogue, file)?,
+        None => {
+            let (file, found) = fleet::ini::parse(&mixed(asked.deckies), "the default grid", catalogue);
+            if found.has_errors() {
+                return Err(refused(&found, ""));
+            }
+            Box::new(file)
+        }
+    };
+    let subnet = asked.subnet.as_deref().map(plan::subnet).transpose()?;
+    let network = NetworkWish {
+        driver: asked.driver.into(),
+        interface: None,
+        subnet,
+        gateway: None,
+    };
+    let limit = fleet::Options::MAX_LIMIT;
+    let options = fleet::Options {
+        seed: asked.seed,
+        limit,
+        ..fleet::Options::default()
+    };
+    let wanted = Asked {
+        source: Source::File(file, None),
+        network,
+        options,
+    };
+    wanted.plan(cx, catalogue, store, Some(docker)).await
+}
+
+fn mixed(count: u16) -> String {
+    let mut plan = String::new();
+    for n in 0..usize::from(count) {
+        let (name, services) = MIX[n % MIX.len()];
+        let number = n / MIX.len() + 1;
+        let _ = write!(plan, "[{name}-{number:02}]\nservices = {services}\ndistro = debian\n");
+    }
+    plan
+}
+
+async fn show_new(cx: &Context, store: &Store, filter: &Filter, mut last: i64) -> Result<i64> {
+    loop {
+        // A store that is busy for a moment is no reason to end the grid.
+        let Ok(rows) = store.events().follow(last, filter, Page::MAX).await else {
+            return Ok(last);
+        };
+        for row in &rows {
+            last = row.n;
+            if cx.out.json {
+                println!("{}", serde_json::to_string(&row.event)?);
+            } else if let Some(line) = feed::line(&row.event, cx.out.colour) {
+                println!("{line}");
+            }
+        }
+        if rows.len() < usize::try_from(Page::MAX).unwrap_or(usize::MAX) {
+            return Ok(last);
+        }
+    }
+}
+
+/// What stands, and what to try on it.
+fn welcome(cx: &Context, fleet: &FleetSpec) {
+    if cx.out.json {
+        return cx.out.note("ready");
+    }
+    println!();
+    for decky in &fleet.deckies {
+        let services: Vec<_> = decky
+            .machine
+            .services
+            .iter()
+            .map(|service| service.slug.as_str())
+            .collect();
+        println!(
+            "  {:<14} {:<16} {:<18} {}",
+            decky.name.to_string(),
+            decky.ip,
+            decky.machine.hostname,
+            services.join(" ")
+        );
+    }
+    if let Some(example) = example(&fleet.deckies) {
+        let example = if cx.out.colour {
+            example.bold().to_string()
+        } else {
+            example
+        };
+        println!("\n  attack:  {example}");
+    }
+    println!("\nready: what attackers do appears below; Ctrl-C stops watching");
+}
+
+fn example(deckies: &[DeckySpec]) -> Option<String> {
+    let runs_ssh = |decky: &&DeckySpec| decky.machine.services.iter().any(|service| service.slug == "ssh");
+    let decky = deckies.iter().find(runs_ssh)?;
+    let user = decky.machine.users.iter().find(|user| !user.password.is_empty())?;
+    Some(format!(
+        "ssh {}@{}       (this decky's password for {}: {})",
+        user.name, decky.ip, user.name, user.password
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_grid_is_a_sound_plan_whatever_its_size() {
+        let catalogue = fleet::Catalogue::builtin().unwrap();
+        for count in [1, 5, 12, 500] {
+            let (file, found) = fleet::ini::parse(&mixed(count), "mix", &catalogue);
+            assert!(found.is_empty(), "{found}");
+            assert_eq!(file.deckies.len(), usize::from(count));
+        }
+    }
+}
