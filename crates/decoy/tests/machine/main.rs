@@ -11,14 +11,14 @@ use serde_json::json;
 use rig::{Rig, encode, is_report, run_outside, spec, until};
 
 const REDIS: u16 = 6379;
-const FTP: u16 = 21;
+const HTTP: u16 = 80;
 
 fn redis() -> serde_json::Value {
     json!({"slug": "redis", "ports": [{"port": REDIS}], "persona": {"title": "/usr/bin/redis-server 0.0.0.0:6379"}})
 }
 
-fn ftp() -> serde_json::Value {
-    json!({"slug": "ftp", "ports": [{"port": FTP}], "persona": {"title": "/usr/sbin/vsftpd\0/etc/vsftpd.conf"}})
+fn http() -> serde_json::Value {
+    json!({"slug": "http", "ports": [{"port": HTTP}], "persona": {"title": "/usr/sbin/lighttpd\0-D\0-f\0/etc/lighttpd.conf"}})
 }
 
 fn is_ack(said: &Said) -> bool {
@@ -50,7 +50,7 @@ fn a_boot_spec_that_is_missing_or_wrong_ends_it_with_one_line() {
 
 #[test]
 fn nothing_listens_before_the_host_says_go() {
-    let mut rig = Rig::boot(&encode(&spec(json!([redis(), ftp()]))));
+    let mut rig = Rig::boot(&encode(&spec(json!([redis(), http()]))));
     rig.listen();
     until("the users of the spec", || {
         rig.root().join("etc/machine-id").exists().then_some(())
@@ -62,17 +62,17 @@ fn nothing_listens_before_the_host_says_go() {
     rig.hear("the service", |said| is_report(said, "startup"));
     rig.connect(REDIS).unwrap();
     assert!(
-        rig.connect(FTP).is_err(),
+        rig.connect(HTTP).is_err(),
         "the spec that was in force when it went live counts"
     );
 }
 
 #[test]
 fn processes_look_like_the_daemons_they_imitate() {
-    let rig = Rig::up(json!([redis(), ftp()]));
+    let rig = Rig::up(json!([redis(), http()]));
     let shown = |name| rig.intrude(&format!("tr '\\0' '|' </proc/{}/cmdline", rig.pid_of(name).unwrap()));
     assert_eq!(shown("redis-server"), "/usr/bin/redis-server 0.0.0.0:6379|");
-    assert_eq!(shown("vsftpd"), "/usr/sbin/vsftpd|/etc/vsftpd.conf|");
+    assert_eq!(shown("lighttpd"), "/usr/sbin/lighttpd|-D|-f|/etc/lighttpd.conf|");
     assert_eq!(shown("systemd"), "/init|");
     let redis = rig.pid_of("redis-server").unwrap();
     let status = rig.intrude(&format!("cat /proc/{redis}/status"));
@@ -82,8 +82,8 @@ fn processes_look_like_the_daemons_they_imitate() {
 
 #[test]
 fn root_in_the_machine_reads_no_memory_environment_or_descriptor() {
-    let rig = Rig::up(json!([redis(), ftp()]));
-    for pid in [1, rig.pid_of("redis-server").unwrap(), rig.pid_of("vsftpd").unwrap()] {
+    let rig = Rig::up(json!([redis(), http()]));
+    for pid in [1, rig.pid_of("redis-server").unwrap(), rig.pid_of("lighttpd").unwrap()] {
         for attempt in [
             format!("cat /proc/{pid}/environ"),
             format!("cat /proc/{pid}/maps"),
@@ -107,7 +107,7 @@ fn root_in_the_machine_reads_no_memory_environment_or_descriptor() {
 
 #[test]
 fn a_killed_service_is_told_of_and_the_others_go_on() {
-    let rig = Rig::up(json!([redis(), ftp()]));
+    let rig = Rig::up(json!([redis(), http()]));
     rig.intrude(&format!("kill -9 {}", rig.pid_of("redis-server").unwrap()));
     let Said::Report(told) = rig.hear("the death", |said| is_report(said, "service_killed")).said else {
         panic!()
@@ -118,7 +118,7 @@ fn a_killed_service_is_told_of_and_the_others_go_on() {
     );
     let pause = told.fields["restart_in_ms"].as_u64().unwrap();
     assert!((30_000..=300_000).contains(&pause), "{pause}");
-    rig.connect(FTP).unwrap();
+    rig.connect(HTTP).unwrap();
     assert!(rig.connect(REDIS).is_err());
 }
 
@@ -194,12 +194,12 @@ fn orphans_leave_no_zombies() {
 fn a_sync_touches_only_the_services_it_changes() {
     let mut rig = Rig::up(json!([redis()]));
     let redis_pid = rig.pid_of("redis-server");
-    let mut next = spec(json!([redis(), ftp()]));
+    let mut next = spec(json!([redis(), http()]));
     next.generation = 2;
     rig.order(&Order::Sync(Box::new(next)));
     rig.hear("the new service", |said| is_report(said, "startup"));
     assert_eq!(rig.pid_of("redis-server"), redis_pid);
-    rig.connect(FTP).unwrap();
+    rig.connect(HTTP).unwrap();
 
     let mut fewer = spec(json!([redis()]));
     fewer.generation = 3;
@@ -209,7 +209,7 @@ fn a_sync_touches_only_the_services_it_changes() {
         |said| matches!(said, Said::Ack(ack) if ack.generation == 3),
     );
     assert_eq!(ack.generation, 3);
-    assert!(rig.connect(FTP).is_err());
+    assert!(rig.connect(HTTP).is_err());
     assert_eq!(rig.pid_of("redis-server"), redis_pid);
 }
 
@@ -253,11 +253,11 @@ fn told_to_stop_it_says_so_and_ends_well() {
     for stop in [(|rig: &mut Rig| rig.order(&Order::Shutdown)) as fn(&mut Rig), |rig| {
         rig.signal(Signal::SIGTERM)
     }] {
-        let mut rig = Rig::up(json!([redis(), ftp()]));
+        let mut rig = Rig::up(json!([redis(), http()]));
         let _talking = rig.connect(REDIS).unwrap();
         stop(&mut rig);
         for _ in 0..3 {
-            rig.hear("system, redis and ftp to end", |said| is_report(said, "shutdown"));
+            rig.hear("system, redis and http to end", |said| is_report(said, "shutdown"));
         }
         assert!(rig.end().success());
     }
