@@ -24,12 +24,6 @@ pub fn open(path: &Path) -> Option<File> {
     file.metadata().is_ok_and(|metadata| metadata.is_file()).then_some(file)
 }
 
-/// Reads the file, from a thread of its own, and tells it.
-pub fn keep(log: &Log, file: File, path: String, way: &'static str, user: &str) {
-    let (log, user) = (log.clone(), user.to_owned());
-    tokio::task::spawn_blocking(move || read(&log, file, &path, way, &user));
-}
-
 /// Tells a file whose bytes are not kept.
 pub fn tell(log: &Log, sha256: &str, size: u64, path: &str, way: &'static str, user: &str) {
     log.report(FileCaptured {
@@ -41,7 +35,8 @@ pub fn tell(log: &Log, sha256: &str, size: u64, path: &str, way: &'static str, u
     });
 }
 
-fn read(log: &Log, mut file: File, path: &str, way: &'static str, user: &str) -> io::Result<()> {
+/// Reads the whole file and tells it; takes its time.
+pub fn read(log: &Log, mut file: File, path: &str, way: &'static str, user: &str) -> io::Result<()> {
     let size = file.metadata()?.len();
     if size <= MAX {
         let mut bytes = Vec::new();

@@ -10,6 +10,7 @@ pub mod pty;
 pub mod recorder;
 pub mod session;
 pub mod tape;
+pub mod watch;
 
 mod modes;
 mod sys;

@@ -156,6 +156,7 @@ impl Setup {
 
     async fn serve(mut self, wish: Wish, outlet: &dyn Outlet) -> Option<Exit> {
         let machine = &self.shared.machine;
+        let _visit = self.shared.lookout.enter(&self.account, &self.log);
         let request = self.terminal.take().filter(|_| !matches!(wish, Wish::Sftp(_)));
         let terminal = request
             .as_ref()
@@ -220,9 +221,10 @@ impl Setup {
 
     fn witness(&self, wish: &Wish, tape: Arc<Tape>) -> Arc<dyn Witness> {
         let home = self.shared.machine.path(&self.account.home);
+        let lookout = self.shared.lookout.clone();
         match wish {
-            Wish::Sftp(_) => Arc::new(SftpTap::new(tape, home)),
-            Wish::Exec(command) => match ScpTap::new(tape.clone(), command, home) {
+            Wish::Sftp(_) => Arc::new(SftpTap::new(tape, lookout, home)),
+            Wish::Exec(command) => match ScpTap::new(tape.clone(), lookout, command, home) {
                 Some(tap) => Arc::new(tap),
                 None => tape,
             },

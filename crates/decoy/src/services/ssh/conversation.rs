@@ -18,6 +18,7 @@ use super::seam::{Attempt, Opening, Refusal, Request, Start, Verdict};
 use crate::conn::Log;
 use crate::machine::Machine;
 use crate::shell::session::Input;
+use crate::shell::watch::Lookout;
 
 /// Channels one connection may hold open (sshd's `MaxSessions` is 10 for sessions; forwards count here too).
 const MAX_CHANNELS: usize = 64;
@@ -32,6 +33,7 @@ pub struct Shared {
     pub dialogue: bool,
     pub session_max: Option<Duration>,
     pub budget: Arc<Semaphore>,
+    pub lookout: Arc<Lookout>,
 }
 
 pub struct Conversation {

@@ -31,6 +31,7 @@ use tokio::sync::Semaphore;
 
 use super::{Context, Entry, Service};
 use crate::conn::{Conn, Counted, Log};
+use crate::shell::watch::Lookout;
 use conversation::{Conversation, Shared};
 use ident::Heard;
 use kexinit::KexInit;
@@ -80,6 +81,7 @@ impl Ssh {
                 dialogue: methods.contains(&"keyboard-interactive"),
                 session_max: session_max.map(Duration::from_secs),
                 budget: Arc::new(Semaphore::new(conversation::INPUT_BUDGET)),
+                lookout: Lookout::new(cx.machine.clone()),
             }),
             startups: Rc::default(),
             version,

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::shell::capture;
 use crate::shell::recorder::text;
 use crate::shell::tape::{Tape, Witness};
+use crate::shell::watch::Lookout;
 
 /// A longer control line is not scp's.
 const MAX_LINE: usize = 8192;
@@ -167,6 +168,7 @@ impl Call {
 /// Tells what passes, and keeps the files that were brought.
 pub struct ScpTap {
     tape: Arc<Tape>,
+    lookout: Arc<Lookout>,
     call: Call,
     home: PathBuf,
     sink: Mutex<Sink>,
@@ -176,7 +178,7 @@ pub struct ScpTap {
 
 impl ScpTap {
     /// None when the command is not scp's.
-    pub fn new(tape: Arc<Tape>, command: &[u8], home: PathBuf) -> Option<Self> {
+    pub fn new(tape: Arc<Tape>, lookout: Arc<Lookout>, command: &[u8], home: PathBuf) -> Option<Self> {
         let call = Call::parse(&text(command))?;
         let fields = Fields::from_iter([
             ("direction".to_owned(), if call.puts { "put" } else { "get" }.into()),
@@ -186,6 +188,7 @@ impl ScpTap {
         tape.log().report_as("scp", fields);
         Some(Self {
             tape,
+            lookout,
             call,
             home,
             sink: Mutex::default(),
@@ -201,6 +204,7 @@ impl ScpTap {
         } else {
             target.join(&received.path)
         };
+        self.lookout.uploaded(&path);
         let path = path.to_string_lossy();
         match &received.bytes {
             Some(bytes) => {

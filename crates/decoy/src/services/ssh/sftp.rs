@@ -12,6 +12,7 @@ use model::event::Fields;
 use crate::shell::capture;
 use crate::shell::recorder::text;
 use crate::shell::tape::{Tape, Witness};
+use crate::shell::watch::Lookout;
 
 /// Bytes of a packet that are looked at: two longest paths. File contents are not.
 const HEAD: usize = 9 * 1024;
@@ -342,6 +343,7 @@ impl<'a> Fields3<'a> {
 /// Tells what [`Watch`] sees, and keeps the files that were brought.
 pub struct SftpTap {
     tape: Arc<Tape>,
+    lookout: Arc<Lookout>,
     home: PathBuf,
     inner: Mutex<(Watch, HashMap<Vec<u8>, File>)>,
 }
@@ -349,9 +351,10 @@ pub struct SftpTap {
 // === impl SftpTap ===
 
 impl SftpTap {
-    pub fn new(tape: Arc<Tape>, home: PathBuf) -> Self {
+    pub fn new(tape: Arc<Tape>, lookout: Arc<Lookout>, home: PathBuf) -> Self {
         Self {
             tape,
+            lookout,
             home,
             inner: Mutex::default(),
         }
@@ -378,12 +381,17 @@ impl SftpTap {
             }
             // Opened now, the bytes are ours even when the file is renamed or removed before it is closed.
             Note::Writing { handle, path } => {
-                files.extend(capture::open(&self.home.join(path)).map(|file| (handle, file)));
+                let path = self.home.join(path);
+                self.lookout.uploading(&path);
+                files.extend(capture::open(&path).map(|file| (handle, file)));
             }
             Note::Written { handle, path } => {
+                let path = self.home.join(path);
+                self.lookout.uploaded(&path);
                 if let Some(file) = files.remove(&handle) {
-                    let path = self.home.join(path).to_string_lossy().into_owned();
-                    capture::keep(self.tape.log(), file, path, "upload", self.tape.user());
+                    let path = path.to_string_lossy().into_owned();
+                    self.lookout
+                        .keep(self.tape.log(), file, path, "upload", self.tape.user());
                 }
             }
         }

@@ -28,6 +28,7 @@ use crate::machine::{Account, Machine};
 use crate::shell::environment::{self, Environment};
 use crate::shell::session::{self, Input};
 use crate::shell::tape::Tape;
+use crate::shell::watch::Lookout;
 use crate::shell::{Program, Terminal, greeting, recorder, spread, start};
 use dialogue::{Dialogue, Step};
 use iac::{Decoder, Heard};
@@ -58,6 +59,7 @@ struct Telnet {
     product: String,
     term: String,
     session_max: Option<Duration>,
+    lookout: Arc<Lookout>,
 }
 
 /// A client's bytes, and what it told of itself between them.
@@ -78,6 +80,7 @@ impl Telnet {
             .and_then(|seconds| u64::try_from(seconds).ok());
         Self {
             machine: cx.machine.clone(),
+            lookout: Lookout::new(cx.machine.clone()),
             product: cx.spec.text("product").unwrap_or("BusyBox telnetd").to_owned(),
             term: cx.spec.text("term").unwrap_or("linux").to_owned(),
             session_max: session_max.map(Duration::from_secs),
@@ -172,6 +175,7 @@ impl Telnet {
         ) else {
             return;
         };
+        let _visit = self.lookout.enter(&account, &log);
         let login = login_records::Login {
             user: account.name.clone(),
             line: terminal.line().to_owned(),
