@@ -23,6 +23,8 @@ pub struct Guard {
     logs: Logs,
     tell: mpsc::Sender<Blocked>,
     held: BTreeMap<Name, Held>,
+    /// What stands on the host beside the machines was seen to: it does not outlive a boot of the host.
+    has_settled: bool,
 }
 
 /// A machine that was seen to, as it runs now.
@@ -45,6 +47,7 @@ impl Guard {
             logs: Logs::new(docker.clone(), scope.clone()),
             tell,
             held: BTreeMap::new(),
+            has_settled: false,
         }
     }
 
@@ -63,6 +66,13 @@ impl Guard {
         });
         let never = self.networks.never(network.gateway).await?;
         let scope: Vec<_> = desired.iter().map(|decky| decky.ip).collect();
+        if !self.has_settled
+            && let Some(network) = self.networks.find().await?
+        {
+            self.networks.wall(&network).await?;
+            self.networks.reach(&network, &scope).await?;
+            self.has_settled = true;
+        }
         for decky in desired {
             let Some(container) = running.iter().find(|c| c.decky == decky.name && !c.is_next) else {
                 continue;

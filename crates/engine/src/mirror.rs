@@ -16,6 +16,7 @@ use time::OffsetDateTime;
 use crate::error::Error;
 
 const SCHEMA: u32 = 1;
+const BACKUP: &str = ".bak";
 /// Deckies gone longer than the last so many are forgotten.
 const MAX_TOMBSTONES: usize = 500;
 
@@ -114,6 +115,22 @@ impl Mirror {
         }
     }
 
+    /// Removes the file and the one kept beside it; that there is none is no error.
+    pub(crate) fn remove(path: &Path) -> Result<(), Error> {
+        for path in [path.to_owned(), with_suffix(path, BACKUP)] {
+            match std::fs::remove_file(&path) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::Io {
+                        doing: format!("removing {}", path.display()),
+                        source: e,
+                    });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Puts this in the place of the file at `path`, which becomes `.bak`: whole or not at all, whatever dies.
     pub(crate) fn write(&self, path: &Path) -> Result<(), Error> {
         let bytes = serde_json::to_vec_pretty(self).map_err(|e| Error::Answer {
@@ -147,7 +164,7 @@ fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()?;
     if path.exists() {
-        let backup = with_suffix(path, ".bak");
+        let backup = with_suffix(path, BACKUP);
         let _ = std::fs::remove_file(&backup);
         std::fs::hard_link(path, backup)?;
     }

@@ -298,6 +298,7 @@ async fn one_is_torn_down_alone_and_the_last_one_with_all_that_was_made() {
     assert!(outcome.is_complete(), "{outcome:?}");
     assert!(grid.rows().await.is_empty() && grid.ids().await.is_empty());
     assert_eq!(grid.rig.networks.find().await.unwrap(), None);
+    assert_eq!(Mirror::read(&grid.state.path().join("state.json")).unwrap(), None);
     assert!(
         grid.rig.images.list().await.unwrap().is_empty(),
         "with the images we made"

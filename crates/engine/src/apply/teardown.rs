@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{AT_ONCE, Change, DeckyOutcome, Engine, Outcome};
 use crate::containers::Container;
 use crate::error::Error;
+use crate::mirror::Mirror;
 use crate::progress::{Phase, Progress};
 
 // === impl Engine ===
@@ -73,14 +74,14 @@ impl Engine {
         Ok(outcome)
     }
 
-    /// What carries our labels and belongs to no decky, and the images.
+    /// What carries our labels and belongs to no decky, the images, the state file.
     async fn sweep(&self) -> Result<(), Error> {
         self.containers.remove_scratch().await?;
         self.networks.remove().await?;
         for image in self.images.list().await? {
             self.images.remove(&image.id).await?;
         }
-        Ok(())
+        Mirror::remove(&self.paths.state_file)
     }
 
     /// Removes a decky and its row. A failure is noted on the row, which stays, so that it can be tried again.
