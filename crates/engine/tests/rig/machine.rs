@@ -20,7 +20,10 @@ fn main() {
     let args: Vec<String> = std::env::args().collect();
     match args.get(1).map(String::as_str) {
         Some("tcp") => println!("{}", tcp(&args[2])),
-        Some("udp") => println!("{}", udp(&args[2])),
+        Some("udp") => {
+            let times = args.get(3).map_or(1, |n| n.parse().expect("a number"));
+            println!("{}", (0..times).map(|_| udp(&args[2])).last().unwrap_or_default());
+        }
         Some("cat") => println!("{}", std::fs::read_to_string(&args[2]).unwrap_or_else(|e| e.to_string())),
         Some("-ec") => shell(&args[2]),
         _ => init(),
