@@ -11,7 +11,7 @@ use super::derive::Batch;
 use super::rows::{Merge, Row, Table};
 
 /// Statements come in these numbers of rows only, so that each is parsed once and found again in the cache.
-const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
+const SIZES: [usize; 5] = [500, 125, 25, 5, 1];
 
 type Done<T> = Result<T, DbErr>;
 
