@@ -209,6 +209,15 @@ impl Layout {
     }
 }
 
+/// How many seconds TLS sessions may be taken up again.
+pub fn set_session_timeout(builder: &mut openssl::ssl::SslContextBuilder, seconds: i64) {
+    unsafe extern "C" {
+        fn SSL_CTX_set_timeout(context: *mut libc::c_void, seconds: libc::c_long) -> libc::c_long;
+    }
+    // SAFETY: the builder owns the context, and the call only stores the number in it.
+    unsafe { SSL_CTX_set_timeout(builder.as_ptr().cast(), seconds) };
+}
+
 /// Packs as a daemon would that hands zlib exactly these numbers; none when zlib refuses them.
 pub fn gzip(text: &[u8], level: i32, window_bits: i32, memory_level: i32) -> Option<Vec<u8>> {
     use libz_sys as z;

@@ -11,13 +11,16 @@ mod credentials;
 mod date;
 mod furnish;
 mod head;
+mod hello;
 mod mime;
 mod nginx;
 mod pack;
 mod persona;
+mod prefix;
 mod record;
 mod site;
 mod talk;
+mod tls;
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -25,14 +28,16 @@ use std::rc::Rc;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use model::event::Endpoint;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::act::{Conversation, Link};
 use self::nginx::Nginx;
 use self::persona::{Persona, Software};
 use self::record::{MAX_BODIES, Recorder, Room};
 use self::site::{Files, Fixed, Site};
+use self::tls::{Opened, Tls};
 use super::{Context, Entry, Service};
-use crate::conn::Conn;
+use crate::conn::{Conn, Log};
 
 pub(super) const HTTP: Entry = Entry {
     slug: "http",
@@ -42,9 +47,12 @@ pub(super) const HTTP: Entry = Entry {
     build,
 };
 
+pub(super) const HTTPS: Entry = Entry { slug: "https", ..HTTP };
+
 struct Web {
     site: Site,
     room: Room,
+    tls: Option<Tls>,
 }
 
 fn build(cx: Context) -> Result<Rc<dyn Service>, String> {
@@ -56,7 +64,10 @@ fn build(cx: Context) -> Result<Rc<dyn Service>, String> {
     let files = Files::new(cx.machine.path("/"), reader);
     let spec = cx.machine.spec();
     let fqdn = (!spec.domain.is_empty()).then(|| format!("{}.{}", spec.hostname, spec.domain));
+    let tls = cx.spec.ports.iter().any(|port| port.tls);
+    let tls = tls.then(|| Tls::new(persona.software, &spec.keys.tls_cert, &spec.keys.tls_key));
     Ok(Rc::new(Web {
+        tls: tls.transpose()?,
         site: Site::new(persona, files, fixed, fqdn),
         room: Rc::new(Cell::new(MAX_BODIES)),
     }))
@@ -65,10 +76,12 @@ fn build(cx: Context) -> Result<Rc<dyn Service>, String> {
 // === impl Web ===
 
 impl Web {
-    fn conversation(&self, link: Link) -> Box<dyn Conversation> {
-        match self.site.persona.software {
+    async fn talk<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: &mut S, link: Link, log: &Log) {
+        let mut recorder = Recorder::new(log.clone(), self.room.clone());
+        let mut conversation: Box<dyn Conversation> = match self.site.persona.software {
             Software::Nginx | Software::Apache => Box::new(Nginx::new(link, &self.site.persona)),
-        }
+        };
+        talk::talk(stream, conversation.as_mut(), &self.site, &mut recorder).await;
     }
 }
 
@@ -82,15 +95,26 @@ impl Service for Web {
             let Some(Endpoint { ip, port }) = conn.log.place().dst else {
                 return;
             };
-            let link = Link {
+            let mut link = Link {
                 ip,
                 port,
                 tls: false,
                 plain_on_tls: false,
             };
-            let mut recorder = Recorder::new(conn.log.clone(), self.room.clone());
-            let mut conversation = self.conversation(link);
-            talk::talk(&mut conn.stream, conversation.as_mut(), &self.site, &mut recorder).await;
+            let Some(tls) = self.tls.as_ref().filter(|_| conn.tls) else {
+                return self.talk(&mut conn.stream, link, &conn.log).await;
+            };
+            match tls.open(conn.stream, &conn.log).await {
+                Opened::Tls(mut stream) => {
+                    link.tls = true;
+                    self.talk(stream.as_mut(), link, &conn.log).await;
+                }
+                Opened::Plain(mut stream) => {
+                    link.plain_on_tls = true;
+                    self.talk(&mut stream, link, &conn.log).await;
+                }
+                Opened::Gone => {}
+            }
         }
         .boxed_local()
     }

@@ -12,7 +12,8 @@ use super::record::Recorder;
 use super::site::Site;
 
 const READ: usize = 8192;
-const FILE_READ: usize = 64 << 10;
+/// Bytes gathered before they are sent.
+const MAX_OUT: usize = 64 << 10;
 /// A peer that takes nothing for so long is let go.
 const SEND_TIMEOUT: Duration = Duration::from_secs(60);
 /// What is read away after the last word.
@@ -51,10 +52,9 @@ pub(super) async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
             }
             Ok(Ok(n)) => conversation.received(&buffer[..n], &mut turn),
         }
-        for act in turn.acts {
-            if let Next::Over = perform(act, stream, recorder).await {
-                return;
-            }
+        let acts = std::mem::take(&mut turn.acts);
+        if let Next::Over = perform(acts, stream, recorder).await {
+            return;
         }
         if stream.flush().await.is_err() || gone {
             return;
@@ -62,54 +62,83 @@ pub(super) async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-async fn perform<S: AsyncRead + AsyncWrite + Unpin>(act: Act, stream: &mut S, recorder: &mut Recorder) -> Next {
-    match act {
-        Act::Send(bytes) => {
-            if !send(stream, &bytes).await {
+/// Does what is to be done. What is sent in one go travels together, as it does from the products.
+async fn perform<S>(acts: Vec<Act>, stream: &mut S, recorder: &mut Recorder) -> Next
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut out = Vec::new();
+    for act in acts {
+        let sent = match act {
+            Act::Send(bytes) => {
+                out.extend_from_slice(&bytes);
+                out.len() < MAX_OUT || send(stream, &mut out).await
+            }
+            Act::SendFile(slice) => send_file(stream, slice, &mut out).await,
+            Act::Head(raw) => {
+                recorder.head(raw);
+                true
+            }
+            Act::Body(bytes) => {
+                recorder.body(&bytes);
+                true
+            }
+            Act::Answered { status, bytes } => {
+                recorder.answered(status, bytes);
+                true
+            }
+            Act::Unanswered { reason, bytes } => {
+                recorder.unanswered(reason, &bytes);
+                true
+            }
+            Act::Linger => {
+                if send(stream, &mut out).await {
+                    let _ = timeout(LINGER_TOTAL, linger(stream)).await;
+                }
                 return Next::Over;
             }
-        }
-        Act::SendFile(slice) => {
-            if !send_file(stream, slice).await {
+            Act::Close => {
+                if send(stream, &mut out).await {
+                    let _ = timeout(SEND_TIMEOUT, stream.shutdown()).await;
+                }
                 return Next::Over;
             }
-        }
-        Act::Head(raw) => recorder.head(raw),
-        Act::Body(bytes) => recorder.body(&bytes),
-        Act::Answered { status, bytes } => recorder.answered(status, bytes),
-        Act::Unanswered { reason, bytes } => recorder.unanswered(reason, &bytes),
-        Act::Linger => {
-            let _ = timeout(LINGER_TOTAL, linger(stream)).await;
-            return Next::Over;
-        }
-        Act::Close => {
-            let _ = timeout(SEND_TIMEOUT, stream.shutdown()).await;
+        };
+        if !sent {
             return Next::Over;
         }
     }
-    Next::On
+    match send(stream, &mut out).await {
+        true => Next::On,
+        false => Next::Over,
+    }
 }
 
-async fn send<S: AsyncWrite + Unpin>(stream: &mut S, bytes: &[u8]) -> bool {
-    matches!(timeout(SEND_TIMEOUT, stream.write_all(bytes)).await, Ok(Ok(())))
+/// Sends all there is to send.
+async fn send<S: AsyncWrite + Unpin>(stream: &mut S, out: &mut Vec<u8>) -> bool {
+    let sent = out.is_empty() || matches!(timeout(SEND_TIMEOUT, stream.write_all(out)).await, Ok(Ok(())));
+    out.clear();
+    sent
 }
 
-async fn send_file<S: AsyncWrite + Unpin>(stream: &mut S, mut slice: Slice) -> bool {
+async fn send_file<S: AsyncWrite + Unpin>(stream: &mut S, mut slice: Slice, out: &mut Vec<u8>) -> bool {
     if slice.file.seek(SeekFrom::Start(slice.start)).is_err() {
         return false;
     }
-    let mut buffer = vec![0; FILE_READ];
     let mut left = slice.len;
     while left > 0 {
-        let most = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let before = out.len();
+        let most = (MAX_OUT.saturating_sub(before).max(1) as u64).min(left) as usize;
+        out.resize(before + most, 0);
         // A file that shrank meanwhile leaves the peer waiting for the rest, as it would with sendfile.
-        let Ok(n @ 1..) = slice.file.read(&mut buffer[..most]) else {
+        let Ok(n @ 1..) = slice.file.read(&mut out[before..]) else {
             return false;
         };
-        if !send(stream, &buffer[..n]).await {
+        out.truncate(before + n);
+        left -= n as u64;
+        if out.len() >= MAX_OUT && !send(stream, out).await {
             return false;
         }
-        left -= n as u64;
     }
     true
 }
