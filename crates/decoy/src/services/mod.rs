@@ -1,6 +1,7 @@
 //! The services a machine can run. Adding one is a file here, a line in [`TABLE`] and a folder in
 //! `templates/services/`.
 
+pub mod ftp;
 mod http;
 mod redis;
 pub mod ssh;
@@ -49,7 +50,7 @@ pub struct Context {
     pub place: Place,
 }
 
-pub const TABLE: &[Entry] = &[http::HTTP, http::HTTPS, redis::ENTRY, ssh::ENTRY, telnet::ENTRY];
+pub const TABLE: &[Entry] = &[ftp::ENTRY, http::HTTP, http::HTTPS, redis::ENTRY, ssh::ENTRY, telnet::ENTRY];
 
 pub fn entry(slug: &str) -> Option<&'static Entry> {
     TABLE.iter().find(|entry| entry.slug == slug)
