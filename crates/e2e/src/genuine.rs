@@ -64,6 +64,8 @@ mkdir -p /var/run/vsftpd/empty; (vsftpd /etc/vsftpd.conf &) >/dev/null 2>&1
 sed -i 's/^bind .*/bind 0.0.0.0/; s/^protected-mode yes/protected-mode no/' /etc/redis/redis.conf
 mkdir -p /run/redis && chown redis: /run/redis
 setpriv --reuid=redis --regid=redis --init-groups redis-server /etc/redis/redis.conf --daemonize yes >/dev/null
+# As those do who give no version away; nmap knows the product by it.
+: > /etc/issue.net
 (busybox telnetd -F -p 23 &) >/dev/null 2>&1
 make-ssl-cert generate-default-snakeoil --force-overwrite
 if [ @web@ = nginx ]; then

@@ -4,6 +4,7 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -39,7 +40,7 @@ impl Stand {
             std::fs::create_dir_all(root.path().join(dir)).unwrap();
         }
         let spec: MachineSpec = serde_json::from_value(json!({
-            "generation": 1, "hostname": "app-web-03", "distro": "debian", "seed": "5e".repeat(32), "keys": {},
+            "generation": 1, "hostname": "app-web-03", "distro": "debian", "seed": "5e".repeat(32), "keys": host_keys(slug),
             "users": [{"name": "root", "password": "toor", "uid": 0}, {"name": USER, "password": PASSWORD, "uid": 1000}],
             "services": [],
         }))
@@ -63,7 +64,7 @@ impl Stand {
             std::os::unix::fs::chown(root.path().join("home/kim"), Some(1000), Some(1000)).unwrap();
             open_to_all(root.path());
         }
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let ports = vec![Port {
             port,
             proto: Default::default(),
@@ -215,6 +216,36 @@ impl Write for Told {
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
+}
+
+/// Below the ports the kernel gives to clients, so that none of them takes it before the service does.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 10_000 + (std::process::id() % 100) as u16 * 200;
+    let mut candidates = std::iter::repeat_with(|| first + NEXT.fetch_add(1, Ordering::Relaxed));
+    candidates
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .unwrap()
+}
+
+/// Of a machine with SSH: made anew, like a machine's own.
+fn host_keys(slug: &str) -> Value {
+    if slug != "ssh" {
+        return json!({});
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let key = |kind: &str| {
+        let file = folder.path().join(kind);
+        let mut keygen = Command::new("ssh-keygen");
+        let made = keygen
+            .args(["-q", "-N", "", "-t", kind, "-f"])
+            .arg(&file)
+            .status()
+            .unwrap();
+        assert!(made.success());
+        std::fs::read_to_string(file).unwrap()
+    };
+    json!({"ssh_ed25519": key("ed25519"), "ssh_ecdsa": key("ecdsa")})
 }
 
 /// Temporary folders are their owner's alone; the person of the machine must get through.

@@ -52,7 +52,7 @@ struct Setup {
 enum Wish {
     Shell,
     Exec(Vec<u8>),
-    Sftp(&'static str),
+    Sftp(Vec<u8>),
 }
 
 // === impl SessionChannel ===
@@ -119,10 +119,13 @@ impl SessionChannel {
         true
     }
 
-    fn sftp_server(&self, subsystem: &str) -> Option<&'static str> {
+    fn sftp_server(&self, subsystem: &str) -> Option<Vec<u8>> {
         let machine = &self.setup.as_ref()?.shared.machine;
-        let mut known = SFTP_SERVERS.iter().filter(|_| subsystem == "sftp");
-        known.find(|path| machine.path(path).exists()).copied()
+        let known = SFTP_SERVERS.iter().filter(|_| subsystem == "sftp");
+        let mut paths = known.map(|path| machine.path(path));
+        paths
+            .find(|path| path.exists())
+            .map(|path| path.into_os_string().into_encoded_bytes())
     }
 }
 
@@ -182,7 +185,7 @@ impl Setup {
         let program = match &wish {
             Wish::Shell => Program::Login,
             Wish::Exec(command) => Program::Command(command),
-            Wish::Sftp(path) => Program::Command(path.as_bytes()),
+            Wish::Sftp(path) => Program::Command(path),
         };
         let started = start(machine, &self.account, program, &environment, terminal);
         let Ok(started) = started else {

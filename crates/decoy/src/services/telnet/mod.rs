@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
 use model::detail::{Login, Secret, SessionStart};
+use model::machine::ServiceSpec;
 use time::OffsetDateTime;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf};
 use tokio::net::TcpStream;
@@ -39,7 +40,7 @@ pub const ENTRY: Entry = Entry {
     slug: "telnet",
     title: "telnetd",
     run_as: &[],
-    furnish: None,
+    furnish: Some(furnish),
     build: |cx| Ok(Rc::new(Telnet::new(&cx))),
 };
 
@@ -68,6 +69,18 @@ struct Client {
     decoder: Decoder,
     options: Options,
     log: Log,
+}
+
+/// Takes the distribution's own line out of what is shown before login, as those do who give no version away. With
+/// the line, scanners do not know the product, genuine or not.
+fn furnish(machine: &Machine, _: &ServiceSpec) -> std::io::Result<()> {
+    let path = machine.path("/etc/issue.net");
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    if text.lines().count() == 1 {
+        std::fs::write(path, "")
+    } else {
+        Ok(())
+    }
 }
 
 // === impl Telnet ===
