@@ -88,7 +88,7 @@ pub static INGEST: Durable = Durable {
     name: "ingest",
     stream: "LOGS",
     filter: Pattern::fixed("event.>"),
-    ack_wait: Duration::from_secs(60),
+    ack_wait: Duration::from_secs(30),
     in_flight: 256,
 };
 

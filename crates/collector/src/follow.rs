@@ -152,8 +152,14 @@ impl<S: Source> Work<S> {
     }
 
     fn open(&mut self) {
+        self.open_from(Then::OpenAnew);
+    }
+
+    fn open_from(&mut self, from: Then) {
         let speaker = self.me.speaker.borrow_and_update().clone();
         let since = self.reader.enter(&speaker.container);
+        // With a clock that is behind what was read, nothing new would be new enough.
+        let since = since.filter(|at| from != Then::OpenAll && *at <= OffsetDateTime::now_utc());
         self.lines.reset();
         self.log = Log::Open(self.me.source.follow(&speaker.container, since));
     }
@@ -173,9 +179,10 @@ impl<S: Source> Work<S> {
             match frame {
                 Some(Ok(ref frame)) => {
                     self.backoff.reset();
-                    if self.hear(frame).await == Then::OpenAnew {
-                        self.open();
-                        return Ok(());
+                    let then = self.hear(frame).await;
+                    if then != Then::GoOn {
+                        self.open_from(then);
+                        break;
                     }
                 }
                 ended => {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 /// Boots remembered: lines of older ones that come again would count as new.
-const BOOTS: usize = 8;
+const BOOTS: usize = 32;
 /// A larger jump is not a gap but a forgery: believing it would make all that follows look old.
 const MAX_JUMP: u64 = 10_000_000;
 

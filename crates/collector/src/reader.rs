@@ -29,8 +29,8 @@ pub(crate) struct Reader {
     blobs: Blobs,
     pub(crate) batch: Batch,
     stats: Stats,
-    /// The gap for which the log was opened anew: still there, it is real.
-    doubted: Option<(String, u64)>,
+    /// The gap for which the log was opened anew, and from where. Still there after both, it is real.
+    doubted: Option<(String, u64, Then)>,
 }
 
 /// What to do after a line.
@@ -40,6 +40,9 @@ pub(crate) enum Then {
     /// Lines are missing that may still be in the log: the engine loses the thread when it rotates a file under a
     /// reader. Open it anew, from where we are.
     OpenAnew,
+    /// They are still missing: the clock may have been set back, and the engine thinks them older than they are. Open
+    /// it from its beginning.
+    OpenAll,
 }
 
 // === impl Reader ===
@@ -89,10 +92,8 @@ impl Reader {
                 return Then::GoOn;
             }
             Verdict::Gap { from, to } => {
-                let gap = Some((line.boot.clone(), from));
-                if self.doubted != gap {
-                    self.doubted = gap;
-                    return Then::OpenAnew;
+                if let Some(again) = self.doubt(&line.boot, from) {
+                    return again;
                 }
                 self.report_gap(&line, from, to, at);
             }
@@ -124,6 +125,17 @@ impl Reader {
             // Whoever gave the order hears it too.
             Said::Ack(_) => self.position.advance(&boot, seq, at),
         }
+    }
+
+    /// Where to look again for what is missing; none when there is nowhere left.
+    fn doubt(&mut self, boot: &str, from: u64) -> Option<Then> {
+        let then = match &self.doubted {
+            Some((b, f, Then::OpenAll)) if b == boot && *f == from => return None,
+            Some((b, f, _)) if b == boot && *f == from => Then::OpenAll,
+            _ => Then::OpenAnew,
+        };
+        self.doubted = Some((boot.to_owned(), from, then));
+        Some(then)
     }
 
     fn report_gap(&mut self, line: &Line, from: u64, to: u64, at: OffsetDateTime) {

@@ -7,15 +7,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use base64::Engine as _;
 use bus::registry::INGEST;
 use bus::{Bus, Consumer, Delivery};
 use collector::{Collector, Config};
 use model::Event;
 use model::detail::{Detail as _, FileCaptured};
-use model::line::Said;
+use model::line::{Blob, Said};
 use runtime::{Beat, Crew};
+use sha2::Digest as _;
 use store::Store;
-use tape::{BOOT, Tape, command, number, pieces, report, said};
+use tape::{BOOT, Tape, command, number, report, said};
 use tempfile::TempDir;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -238,6 +240,22 @@ async fn lines_the_engine_skipped_are_fetched_instead_of_reported() {
 }
 
 #[tokio::test]
+async fn a_clock_set_back_while_it_was_away_hides_nothing() {
+    let mut rig = Rig::new().await;
+    rig.tape.start("web");
+    rig.write(1..=3);
+    rig.start();
+    assert_eq!(numbers(&mut rig.consumer().await, 3).await, [1, 2, 3]);
+    rig.stop().await;
+    let hour = Duration::from_secs(3600);
+    (4..=6).for_each(|seq| rig.tape.write_late("web", &command(BOOT, seq), hour));
+    rig.write(7..=7);
+    rig.start();
+    assert_eq!(numbers(&mut rig.consumer().await, 4).await, [4, 5, 6, 7]);
+    rig.stop().await;
+}
+
+#[tokio::test]
 async fn what_is_not_ours_is_counted_and_dropped() {
     let mut rig = Rig::new().await;
     rig.tape.start("web");
@@ -375,6 +393,24 @@ fn write_file(rig: &Rig, sha256: &str, pieces: Vec<Said>, seq: u64) -> u64 {
     let told = report("ssh", "file_captured", captured.into_fields());
     rig.tape.write("web", &said(BOOT, last, Said::Report(told)));
     last
+}
+
+/// The pieces of a file, and its hash.
+fn pieces(bytes: &[u8]) -> (String, Vec<Said>) {
+    let sha256 = hex::encode(sha2::Sha256::digest(bytes));
+    let count = bytes.len().div_ceil(Blob::PIECE);
+    let piece = |(index, chunk): (usize, &[u8])| {
+        Said::Blob(Blob {
+            sha256: sha256.clone(),
+            index: index as u32,
+            last: index + 1 == count,
+            data: base64::engine::general_purpose::STANDARD.encode(chunk),
+        })
+    };
+    (
+        sha256.clone(),
+        bytes.chunks(Blob::PIECE).enumerate().map(piece).collect(),
+    )
 }
 
 /// Messages that hold at least `count` events, not acknowledged.

@@ -1,5 +1,5 @@
 //! Machines and their logs in memory, with the engine's ways: whole seconds, streams that end and break.
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -9,7 +9,7 @@ use collector::Source;
 use engine::{Frame, Speaker};
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use model::event::{EventId, Fields, Origin, Report};
-use model::line::{Blob, Line, Said};
+use model::line::{Line, Said};
 use model::{Event, Name};
 use time::OffsetDateTime;
 use tokio::sync::watch;
@@ -73,6 +73,16 @@ impl Tape {
 
     pub fn write(&self, decky: &str, line: &Line) {
         self.write_bytes(decky, format!("{}\n", serde_json::to_string(line).unwrap()).as_bytes());
+    }
+
+    /// As with a clock that is so far behind.
+    pub fn write_late(&self, decky: &str, line: &Line, behind: std::time::Duration) {
+        let bytes = Bytes::from(format!("{}\n", serde_json::to_string(line).unwrap()));
+        let frame = Frame {
+            at: OffsetDateTime::now_utc() - behind,
+            bytes,
+        };
+        self.with(decky, |machine| machine.log.push(frame));
     }
 
     pub fn write_bytes(&self, decky: &str, bytes: &[u8]) {
@@ -223,26 +233,6 @@ pub fn said(boot: &str, seq: u64, said: Said) -> Line {
         generation: 1,
         said,
     }
-}
-
-/// The pieces of a file, and its hash.
-pub fn pieces(bytes: &[u8]) -> (String, Vec<Said>) {
-    use base64::Engine as _;
-    use sha2::Digest as _;
-    let sha256 = hex::encode(sha2::Sha256::digest(bytes));
-    let count = bytes.len().div_ceil(Blob::PIECE);
-    let piece = |(index, chunk): (usize, &[u8])| {
-        Said::Blob(Blob {
-            sha256: sha256.clone(),
-            index: index as u32,
-            last: index + 1 == count,
-            data: base64::engine::general_purpose::STANDARD.encode(chunk),
-        })
-    };
-    (
-        sha256.clone(),
-        bytes.chunks(Blob::PIECE).enumerate().map(piece).collect(),
-    )
 }
 
 /// The number a `command` line told.
