@@ -50,7 +50,14 @@ pub struct Context {
     pub place: Place,
 }
 
-pub const TABLE: &[Entry] = &[ftp::ENTRY, http::HTTP, http::HTTPS, redis::ENTRY, ssh::ENTRY, telnet::ENTRY];
+pub const TABLE: &[Entry] = &[
+    ftp::ENTRY,
+    http::HTTP,
+    http::HTTPS,
+    redis::ENTRY,
+    ssh::ENTRY,
+    telnet::ENTRY,
+];
 
 pub fn entry(slug: &str) -> Option<&'static Entry> {
     TABLE.iter().find(|entry| entry.slug == slug)

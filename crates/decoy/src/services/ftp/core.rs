@@ -172,7 +172,7 @@ impl Core {
             b"PWD" | b"XPWD" => Do::Where,
             b"CWD" | b"XCWD" => Do::Enter(arg),
             b"CDUP" | b"XCUP" => Do::Enter(b"..".to_vec()),
-            b"PASV" | b"PORT" | b"EPRT" if self.epsv_all => say(550, "Permission denied."),
+            b"PASV" | b"PORT" if self.epsv_all => say(550, "Permission denied."),
             b"PASV" => self.listen(false),
             b"EPSV" => self.extended_passive(&arg),
             b"PORT" => self.aim(address::port(&arg), "PORT"),

@@ -9,6 +9,7 @@ mod data;
 mod files;
 pub mod line;
 pub mod listing;
+mod message;
 pub mod reply;
 mod session;
 mod transfer;

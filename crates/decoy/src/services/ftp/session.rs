@@ -16,6 +16,7 @@ use super::core::{Core, Do, Way};
 use super::files::Files;
 use super::line::{Command, Lines};
 use super::listing::Wanted;
+use super::message::{self, Entered};
 use super::reply::{Reply, Status};
 use super::{Ftp, Policy, account, data};
 use crate::conn::{Conn, Log};
@@ -46,6 +47,7 @@ pub(super) struct Session {
     /// Whom it belongs to, once logged in.
     pub(super) owner: Option<Owner>,
     clients: usize,
+    entered: Entered,
 }
 
 pub(super) struct Owner {
@@ -71,6 +73,7 @@ pub(super) async fn converse(ftp: Rc<Ftp>, conn: Conn) {
         listener: None,
         owner: None,
         clients,
+        entered: Entered::default(),
     };
     // Gone is gone: nobody is left to tell.
     let _ = session.run().await;
@@ -97,7 +100,7 @@ impl Session {
                     }
                 }
                 Ok(None) => match timeout(IDLE, self.conn.stream.read(&mut buffer)).await {
-                    Ok(Ok(0)) => return self.say(Reply::new(500, "OOPS: vsf_sysutil_recv_peek: no data")).await,
+                    Ok(Ok(0)) => return Ok(()),
                     Ok(read) => lines.feed(&buffer[..read?]),
                     Err(_) => return self.say(Reply::new(421, "Timeout.")).await,
                 },
@@ -178,16 +181,7 @@ impl Session {
                 let here = self.files()?.run(|disk| Ok(disk.here())).await?;
                 self.reply(Reply::path(&here, "is the current directory")).await
             }
-            Do::Enter(path) => {
-                let path = self.resolved(path);
-                let done = self.files()?.run(move |disk| disk.enter(&path)).await.is_ok();
-                self.either(
-                    done,
-                    (250, "Directory successfully changed."),
-                    "Failed to change directory.",
-                )
-                .await
-            }
+            Do::Enter(path) => self.enter(path).await,
             change => self.change(change).await,
         }
     }
@@ -291,6 +285,30 @@ impl Session {
         Ok(done)
     }
 
+    async fn enter(&mut self, path: Vec<u8>) -> io::Result<Next> {
+        let path = self.resolved(path);
+        let done = self.files()?.run(move |disk| disk.enter(&path)).await.is_ok();
+        if done {
+            self.greet(250).await?;
+        }
+        self.either(
+            done,
+            (250, "Directory successfully changed."),
+            "Failed to change directory.",
+        )
+        .await
+    }
+
+    /// Says what the directory has to say, the first time one is in it.
+    async fn greet(&mut self, code: u16) -> io::Result<()> {
+        let looking = |disk: &mut super::files::Disk| Ok((disk.here(), message::read(disk)?));
+        let (here, text) = self.files()?.run(looking).await?;
+        if self.entered.note(here) {
+            self.say(message::lines(code, &text)).await?;
+        }
+        Ok(())
+    }
+
     async fn log_in(&mut self, user: &[u8], password: &[u8]) -> io::Result<Next> {
         let account = self.admitted(user, password).await;
         self.log().report(Login {
@@ -311,6 +329,9 @@ impl Session {
         } else {
             let draw = u64::from(uuid::Uuid::new_v4().into_bytes()[0]);
             sleep(Duration::from_millis(QUICKEST + draw * (SLOWEST - QUICKEST) / 255)).await;
+        }
+        if self.owner.is_some() {
+            self.greet(230).await?;
         }
         let (reply, last) = self.core.tried(self.owner.is_some());
         self.say(reply).await?;
