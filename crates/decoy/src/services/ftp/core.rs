@@ -4,12 +4,11 @@ use std::net::IpAddr;
 
 use super::address::{self, Refused};
 use super::line::{Command, split};
+use super::number::{octal, shown_octal, whole};
 use super::reply::{Reply, texts};
 
 /// Logins that fail before the connection is closed.
 const MAX_FAILURES: u32 = 3;
-/// Digits of `REST` that are a number.
-const MAX_DIGITS: usize = 15;
 
 pub struct Core {
     pub config: Config,
@@ -343,7 +342,7 @@ impl Core {
     }
 
     fn restart_at(&mut self, arg: &[u8]) -> Do {
-        self.restart = number(arg);
+        self.restart = whole(arg);
         Do::Say(Reply::new(
             350,
             &format!("Restart position accepted ({}).", self.restart),
@@ -363,12 +362,13 @@ impl Core {
                     path: path.to_vec(),
                 }
             }
-            b"UMASK" if rest.is_empty() => {
-                Do::Say(Reply::new(200, &format!("Your current UMASK is {}", shown(self.umask))))
-            }
+            b"UMASK" if rest.is_empty() => Do::Say(Reply::new(
+                200,
+                &format!("Your current UMASK is {}", shown_octal(self.umask)),
+            )),
             b"UMASK" => {
                 self.umask = octal(rest) & 0o777;
-                Do::Say(Reply::new(200, &format!("UMASK set to {}", shown(self.umask))))
+                Do::Say(Reply::new(200, &format!("UMASK set to {}", shown_octal(self.umask))))
             }
             b"HELP" if self.config.write_enable => say(214, "CHMOD UMASK HELP"),
             b"HELP" => say(214, "UMASK HELP"),
@@ -400,22 +400,4 @@ fn modified(arg: Vec<u8>) -> Do {
         return Do::SetModified(time.to_vec(), path.to_vec());
     }
     Do::Modified(arg)
-}
-
-/// Anything but a number of a sane length is 0.
-fn number(text: &[u8]) -> u64 {
-    let text = std::str::from_utf8(text).unwrap_or_default();
-    let sane = text.len() <= MAX_DIGITS && text.bytes().all(|b| b.is_ascii_digit());
-    if sane { text.parse().unwrap_or(0) } else { 0 }
-}
-
-fn octal(text: &[u8]) -> u32 {
-    let digits = text.iter().take_while(|b| (b'0'..=b'7').contains(b));
-    digits.fold(0u32, |sum, digit| {
-        sum.wrapping_mul(8).wrapping_add(u32::from(digit - b'0'))
-    })
-}
-
-fn shown(mode: u32) -> String {
-    if mode == 0 { "0".into() } else { format!("0{mode:o}") }
 }

@@ -4,12 +4,14 @@
 
 mod account;
 pub mod address;
+mod change;
 pub mod core;
 mod data;
 mod files;
 pub mod line;
 pub mod listing;
 mod message;
+mod number;
 pub mod reply;
 mod session;
 mod transfer;

@@ -17,6 +17,7 @@ use super::files::Files;
 use super::line::{Command, Lines};
 use super::listing::Wanted;
 use super::message::{self, Entered};
+use super::number::numeric;
 use super::reply::{Reply, Status};
 use super::{Ftp, Policy, account, data};
 use crate::conn::{Conn, Log};
@@ -112,18 +113,18 @@ impl Session {
         self.conn.stream.write_all(&reply.0).await
     }
 
-    async fn answer(&mut self, code: u16, text: &str) -> io::Result<Next> {
+    pub(super) async fn answer(&mut self, code: u16, text: &str) -> io::Result<Next> {
         self.say(Reply::new(code, text)).await?;
         Ok(Next::Command)
     }
 
-    async fn reply(&mut self, reply: Reply) -> io::Result<Next> {
+    pub(super) async fn reply(&mut self, reply: Reply) -> io::Result<Next> {
         self.say(reply).await?;
         Ok(Next::Command)
     }
 
     /// One of two answers.
-    async fn either(&mut self, done: bool, yes: (u16, &str), no: &str) -> io::Result<Next> {
+    pub(super) async fn either(&mut self, done: bool, yes: (u16, &str), no: &str) -> io::Result<Next> {
         let (code, text) = if done { yes } else { (550, no) };
         self.answer(code, text).await
     }
@@ -182,107 +183,8 @@ impl Session {
                 self.reply(Reply::path(&here, "is the current directory")).await
             }
             Do::Enter(path) => self.enter(path).await,
-            change => self.change(change).await,
+            other => self.change(other).await,
         }
-    }
-
-    /// What changes the names of files.
-    async fn change(&mut self, wanted: Do) -> io::Result<Next> {
-        let umask = self.core.umask;
-        match wanted {
-            Do::Make(path) => {
-                let path = self.resolved(path);
-                let making = move |disk: &mut super::files::Disk| {
-                    let whole = disk.whole(&path);
-                    Ok((disk.make_dir(&path, umask).is_ok(), whole))
-                };
-                let (done, whole) = self.files()?.run(making).await?;
-                self.report("mkdir", json!({"path": shown(&whole), "done": done}));
-                if done {
-                    self.reply(Reply::path(&whole, "created")).await
-                } else {
-                    self.answer(550, "Create directory operation failed.").await
-                }
-            }
-            Do::RemoveDir(path) => {
-                let done = self.remove(path, true).await?;
-                self.either(
-                    done,
-                    (250, "Remove directory operation successful."),
-                    "Remove directory operation failed.",
-                )
-                .await
-            }
-            Do::Delete(path) => {
-                let done = self.remove(path, false).await?;
-                self.either(done, (250, "Delete operation successful."), "Delete operation failed.")
-                    .await
-            }
-            Do::RenameFrom(path) => {
-                let path = self.resolved(path);
-                let wanted = path.clone();
-                match self.files()?.run(move |disk| disk.stat(&wanted)).await {
-                    Ok(_) => {
-                        let reply = self.core.will_rename(path);
-                        self.reply(reply).await
-                    }
-                    Err(_) => self.answer(550, "RNFR command failed.").await,
-                }
-            }
-            Do::Rename { from, to } => {
-                let to = self.resolved(to);
-                let renaming = move |disk: &mut super::files::Disk| {
-                    let names = (disk.whole(&from), disk.whole(&to));
-                    Ok((disk.rename(&from, &to).is_ok(), names))
-                };
-                let (done, (from, to)) = self.files()?.run(renaming).await?;
-                self.report("rename", json!({"path": shown(&from), "to": shown(&to), "done": done}));
-                self.either(done, (250, "Rename successful."), "Rename failed.").await
-            }
-            Do::Chmod { mode, path } => {
-                let path = self.resolved(path);
-                let changing = move |disk: &mut super::files::Disk| {
-                    let whole = disk.whole(&path);
-                    Ok((disk.chmod(&path, mode).is_ok(), whole))
-                };
-                let (done, whole) = self.files()?.run(changing).await?;
-                self.report(
-                    "chmod",
-                    json!({"path": shown(&whole), "mode": format!("{mode:o}"), "done": done}),
-                );
-                self.either(done, (200, "SITE CHMOD command ok."), "SITE CHMOD command failed.")
-                    .await
-            }
-            Do::SetModified(time, path) => {
-                let time = seconds_of(&time);
-                let setting = move |disk: &mut super::files::Disk| {
-                    disk.stat_file(&path)?;
-                    disk.set_modified(&path, time)
-                };
-                let done = self.files()?.run(setting).await.is_ok();
-                self.either(
-                    done,
-                    (213, "File modification time set."),
-                    "Could not set file modification time.",
-                )
-                .await
-            }
-            _ => Ok(Next::Command),
-        }
-    }
-
-    async fn remove(&mut self, path: Vec<u8>, directory: bool) -> io::Result<bool> {
-        let path = self.resolved(path);
-        let removing = move |disk: &mut super::files::Disk| {
-            let whole = disk.whole(&path);
-            Ok((disk.remove(&path, directory).is_ok(), whole))
-        };
-        let (done, whole) = self.files()?.run(removing).await?;
-        self.report(
-            "delete",
-            json!({"path": shown(&whole), "directory": directory, "done": done}),
-        );
-        Ok(done)
     }
 
     async fn enter(&mut self, path: Vec<u8>) -> io::Result<Next> {
@@ -473,36 +375,4 @@ pub(super) fn now() -> i64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs() as i64)
-}
-
-/// `20261121114220`.
-fn numeric(seconds: i64) -> String {
-    let at = time::OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
-    let (date, clock) = (at.date(), at.time());
-    format!(
-        "{:04}{:02}{:02}{:02}{:02}{:02}",
-        date.year(),
-        u8::from(date.month()),
-        date.day(),
-        clock.hour(),
-        clock.minute(),
-        clock.second()
-    )
-}
-
-/// The reverse, of as many digits as there are; months and days beyond their range run on.
-fn seconds_of(digits: &[u8]) -> i64 {
-    let part = |from: usize, to: usize| {
-        let digits = digits.get(from..to).unwrap_or_default();
-        digits
-            .iter()
-            .take_while(|b| b.is_ascii_digit())
-            .fold(0i64, |sum, digit| sum * 10 + i64::from(digit - b'0'))
-    };
-    let (year, month) = (part(0, 4) as i32, part(4, 6).max(1) - 1);
-    let year = year + (month / 12) as i32;
-    let month = time::Month::try_from((month % 12 + 1) as u8).unwrap_or(time::Month::January);
-    let first =
-        time::Date::from_calendar_date(year, month, 1).map_or(0, |date| date.midnight().assume_utc().unix_timestamp());
-    first + (part(6, 8) - 1) * 86_400 + part(8, 10) * 3_600 + part(10, 12) * 60 + part(12, 14)
 }
