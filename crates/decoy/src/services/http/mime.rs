@@ -17,9 +17,16 @@ pub(super) fn nginx(name: &[u8]) -> &'static str {
     kind.copied().unwrap_or("application/octet-stream")
 }
 
-/// The system's `/etc/mime.types` under one extension.
-pub(super) fn debian(extension: &[u8]) -> Option<&'static str> {
-    DEBIAN.get(extension.to_ascii_lowercase().as_slice()).copied()
+/// Apache's: the system's `/etc/mime.types`, and what Debian adds. The last extension that is known counts.
+pub(super) fn apache(name: &[u8]) -> Option<&'static str> {
+    let known = extensions(name).filter_map(|extension| match extension.to_ascii_lowercase().as_slice() {
+        b"gz" | b"tgz" => Some("application/x-gzip"),
+        b"z" => Some("application/x-compress"),
+        b"bz2" => Some("application/x-bzip2"),
+        b"es" | b"tr" => None,
+        extension => DEBIAN.get(extension).copied(),
+    });
+    known.last()
 }
 
 /// What stands between and after the dots of a file's name, the first part left out.

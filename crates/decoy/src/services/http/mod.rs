@@ -3,9 +3,8 @@
 //! `nginx` and `apache` hold conversations without I/O; `talk` carries them. What is served are the machine's own
 //! files. What was asked is told by `record`.
 
-#![expect(dead_code, reason = "Apache follows")]
-
 mod act;
+mod apache;
 mod chunked;
 mod credentials;
 mod date;
@@ -31,6 +30,7 @@ use model::event::Endpoint;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::act::{Conversation, Link};
+use self::apache::Apache;
 use self::nginx::Nginx;
 use self::persona::{Persona, Software};
 use self::record::{MAX_BODIES, Recorder, Room};
@@ -79,7 +79,8 @@ impl Web {
     async fn talk<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: &mut S, link: Link, log: &Log) {
         let mut recorder = Recorder::new(log.clone(), self.room.clone());
         let mut conversation: Box<dyn Conversation> = match self.site.persona.software {
-            Software::Nginx | Software::Apache => Box::new(Nginx::new(link, &self.site.persona)),
+            Software::Nginx => Box::new(Nginx::new(link, &self.site.persona)),
+            Software::Apache => Box::new(Apache::new(link)),
         };
         talk::talk(stream, conversation.as_mut(), &self.site, &mut recorder).await;
     }
