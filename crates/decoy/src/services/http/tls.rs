@@ -11,8 +11,7 @@ use openssl::dh::Dh;
 use openssl::error::ErrorStack;
 use openssl::pkey::PKey;
 use openssl::ssl::{
-    AlpnError, NameType, Ssl, SslContext, SslContextBuilder, SslMethod, SslOptions, SslRef, SslSessionCacheMode,
-    SslVersion,
+    AlpnError, Ssl, SslContext, SslContextBuilder, SslMethod, SslOptions, SslRef, SslSessionCacheMode, SslVersion,
 };
 use openssl::x509::X509;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -101,7 +100,8 @@ impl Tls {
         };
         let hello = match begun {
             Begun::More => return Opened::Gone,
-            Begun::Other => return Opened::Plain(Prefixed::new(said, stream)),
+            Begun::Other if self.takes_plain(&said) => return Opened::Plain(Prefixed::new(said, stream)),
+            Begun::Other => said.clone(),
             Begun::Hello(length) => said[..length].to_vec(),
             Begun::Odd => said.clone(),
         };
@@ -130,6 +130,12 @@ impl Tls {
 }
 
 impl Tls {
+    /// nginx looks at the first byte itself; Apache hears from OpenSSL that it looks like HTTP.
+    fn takes_plain(&self, said: &[u8]) -> bool {
+        let methods: [&[u8]; 4] = [b"GET ", b"POST ", b"HEAD ", b"PUT "];
+        self.software == Software::Nginx || methods.iter().any(|method| said.starts_with(method))
+    }
+
     /// OpenSSL 3.0 takes TLS 1.0 and 1.1 up at first, and finds later that its security level leaves it no signature
     /// for them. Later releases refuse the version at once, with another alert.
     fn alert_for_old(&self, hello: &[u8]) -> Option<[u8; 7]> {
@@ -206,15 +212,11 @@ fn context(software: Software, cert: &str, key: &str) -> Result<SslContext, Erro
     builder.set_groups_list(GROUPS)?;
     sys::set_session_timeout(&mut builder, SESSION_S);
     builder.set_session_id_context(b"HTTP")?;
-    builder.set_servername_callback(|ssl, _| {
-        let _ = ssl.servername(NameType::HOST_NAME);
-        Ok(())
-    });
     let always = SslOptions::NO_SSLV2 | SslOptions::NO_SSLV3 | SslOptions::NO_COMPRESSION;
     builder.set_options(always | SslOptions::NO_RENEGOTIATION | SslOptions::IGNORE_UNEXPECTED_EOF);
     builder.set_options(SslOptions::from_bits_retain(ALL_POINT_FORMATS));
     match software {
-        Software::Nginx => nginx(&mut builder)?,
+        Software::Nginx => nginx(&mut builder),
         Software::Apache => apache(&mut builder)?,
     }
     let mut chain = X509::stack_from_pem(cert.as_bytes())?.into_iter();
@@ -230,7 +232,9 @@ fn context(software: Software, cert: &str, key: &str) -> Result<SslContext, Erro
     Ok(builder.build())
 }
 
-fn nginx(builder: &mut SslContextBuilder) -> Result<(), ErrorStack> {
+fn nginx(builder: &mut SslContextBuilder) {
+    // That there is a callback is what makes OpenSSL confirm the name; Apache confirms only names it knows.
+    builder.set_servername_callback(|_, _| Ok(()));
     builder.set_options(SslOptions::CIPHER_SERVER_PREFERENCE);
     builder.set_session_cache_mode(
         SslSessionCacheMode::SERVER | SslSessionCacheMode::NO_AUTO_CLEAR | SslSessionCacheMode::NO_INTERNAL_STORE,
@@ -239,7 +243,6 @@ fn nginx(builder: &mut SslContextBuilder) -> Result<(), ErrorStack> {
     builder.set_alpn_select_callback(|_, offered| {
         choose(&[b"http/1.1", b"http/1.0", b"http/0.9"], offered).ok_or(AlpnError::ALERT_FATAL)
     });
-    Ok(())
 }
 
 fn apache(builder: &mut SslContextBuilder) -> Result<(), ErrorStack> {

@@ -152,11 +152,7 @@ impl Apache {
         let Phase::Fields(mut request) = std::mem::replace(&mut self.phase, Phase::Over) else {
             return;
         };
-        let checked = match self.link.plain_on_tls {
-            true => Err(Refusal::noted(PLAIN_ON_TLS)),
-            false => request.check_framing().and_then(|()| request.check_host()),
-        };
-        if let Err(refusal) = checked {
+        if let Err(refusal) = request.check_framing().and_then(|()| request.check_host()) {
             self.phase = Phase::Fields(request);
             return self.refuse(refusal, turn);
         }
@@ -347,6 +343,11 @@ impl Conversation for Apache {
     fn received(&mut self, bytes: &[u8], turn: &mut Turn<'_>) {
         self.wait_for_head(bytes.len(), turn);
         self.input.extend_from_slice(bytes);
+        if self.link.plain_on_tls && matches!(self.phase, Phase::Line(_)) {
+            // Answered as if another request had come, whatever this one is and wants.
+            self.raw.append(&mut self.input);
+            return self.refuse(Refusal::noted(PLAIN_ON_TLS), turn);
+        }
         self.go_on(turn);
     }
 
