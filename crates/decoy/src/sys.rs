@@ -131,6 +131,19 @@ pub fn act_as(uid: u32, gid: u32, groups: &[u32]) -> io::Result<()> {
     }
 }
 
+/// Takes the place of the C library's. The SSH library locks each of its buffers, which `ps` would show (`L`) of a
+/// daemon that locks none; where a lock is refused it goes on without, so nothing depends on it.
+#[unsafe(no_mangle)]
+extern "C" fn mlock(_start: *const libc::c_void, _length: libc::size_t) -> libc::c_int {
+    0
+}
+
+/// As [`mlock`].
+#[unsafe(no_mangle)]
+extern "C" fn munlock(_start: *const libc::c_void, _length: libc::size_t) -> libc::c_int {
+    0
+}
+
 fn check(result: libc::c_int) -> io::Result<()> {
     if result < 0 {
         Err(io::Error::last_os_error())

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::detail::ConfigError;
 use model::machine::ServiceSpec;
@@ -26,6 +27,11 @@ use crate::sys::{self, Title};
 /// What the process ends with when it could not serve, and when it fell over.
 const UNAVAILABLE: i32 = 69;
 const PANICKED: i32 = 101;
+
+/// Threads for what would hold up the loop: files, and password hashes, at 16 MiB each. They go soon, for the daemons
+/// imitated have none, and are called what the process is.
+const HELPERS: usize = 4;
+const HELPERS_LINGER: Duration = Duration::from_secs(1);
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -89,13 +95,13 @@ fn enter(job: &Job, doors: Vec<Door>, machine: &Arc<Machine>, pipe: OwnedFd, tit
         .find_map(|name| machine.account(name));
     let machine = machine.clone();
     let Some(worker_title) = job.worker_title() else {
-        return work(doors, machine, pipe, account);
+        return work(command_name(&job.title), doors, machine, pipe, account);
     };
     let heard: SigSet = [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGCHLD].into_iter().collect();
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&heard), None)?;
     let worker = sys::fork(|| {
         wear(title, worker_title);
-        work(doors, machine, pipe, account).unwrap_or(UNAVAILABLE)
+        work(command_name(worker_title), doors, machine, pipe, account).unwrap_or(UNAVAILABLE)
     })?;
     mind(worker, &heard)
 }
@@ -119,7 +125,13 @@ fn mind(worker: Pid, heard: &SigSet) -> Result<i32, Failure> {
     }
 }
 
-fn work(doors: Vec<Door>, machine: Arc<Machine>, pipe: OwnedFd, account: Option<Account>) -> Result<i32, Failure> {
+fn work(
+    name: &str,
+    doors: Vec<Door>,
+    machine: Arc<Machine>,
+    pipe: OwnedFd,
+    account: Option<Account>,
+) -> Result<i32, Failure> {
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
     let master = getppid();
     if let Some(account) = account {
@@ -132,7 +144,12 @@ fn work(doors: Vec<Door>, machine: Arc<Machine>, pipe: OwnedFd, account: Option<
             return Ok(UNAVAILABLE);
         }
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(HELPERS)
+        .thread_keep_alive(HELPERS_LINGER)
+        .thread_name(name)
+        .build()?;
     tokio::task::LocalSet::new().block_on(&runtime, serve(doors, machine, pipe))
 }
 
