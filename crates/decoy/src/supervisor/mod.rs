@@ -6,7 +6,9 @@ mod child;
 mod guard;
 pub mod job;
 pub mod lines;
+mod orders;
 pub mod outbox;
+mod processes;
 pub mod roster;
 mod spec;
 
@@ -17,9 +19,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use model::detail::{ConfigError, InitReplaced, InitSignal, ServiceDied, ServiceKilled, Shutdown};
+use model::detail::{ConfigError, InitReplaced};
 use model::event::Origin;
-use model::line::{Ack, Order, Said};
+use model::line::{Ack, Said};
 use model::machine::MachineSpec;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -27,13 +29,12 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::stat::{Mode, umask};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 
 use self::guard::Guard;
-use self::job::{Job, jobs};
+use self::job::Job;
 use self::lines::Lines;
 use self::outbox::Outbox;
-use self::roster::{Death, Ending, Move, Pid, Roster};
+use self::roster::{Move, Pid, Roster};
 pub use self::spec::{SpecError, check, read_spec};
 use crate::hygiene;
 use crate::machine::Machine;
@@ -43,8 +44,6 @@ use crate::sys::{self, Title};
 const MAX_ORDER: usize = 1 << 20;
 /// From the order to stop to the end of the machine, at most.
 const LAST_WORDS: Duration = Duration::from_millis(2_800);
-/// Signals somebody in the machine sent to PID 1 are told once in so long.
-const SIGNAL_REPORTS: Duration = Duration::from_secs(1);
 /// Bytes taken from one service before the others have their turn.
 const TURN: usize = 64 << 10;
 const SIGNALS: [Signal; 7] = [
@@ -262,185 +261,6 @@ impl Supervisor {
     }
 }
 
-/// Orders of the host.
-impl Supervisor {
-    fn hear_orders(&mut self) {
-        let Some(mut lines) = self.orders.take() else { return };
-        let mut bytes = [0; 16 << 10];
-        let mut heard = Vec::new();
-        match nix::unistd::read(sys::stdin(), &mut bytes) {
-            Ok(0) => {}
-            Ok(n) => {
-                lines.feed(&bytes[..n], |line| heard.push(line.to_vec()));
-                if lines.take_lost() > 0 {
-                    self.answer(
-                        self.spec.generation,
-                        Some(format!("an order is longer than {MAX_ORDER} bytes")),
-                    );
-                }
-                self.orders = Some(lines);
-            }
-            Err(Errno::EINTR | Errno::EAGAIN) => self.orders = Some(lines),
-            // The host closed the line: the machine goes on by itself.
-            Err(_) => {}
-        }
-        for line in heard {
-            match serde_json::from_slice(&line) {
-                Ok(order) => self.obey(order),
-                Err(error) => self.answer(self.spec.generation, Some(format!("order not understood: {error}"))),
-            }
-        }
-    }
-
-    fn obey(&mut self, order: Order) {
-        if self.ends_at.is_some() {
-            return;
-        }
-        match order {
-            Order::Go {} => {
-                self.gone_live = true;
-                self.put_in_force(false);
-            }
-            Order::Sync(spec) => match check(&spec) {
-                Ok(()) => self.sync(*spec),
-                Err(error) => self.answer(spec.generation, Some(error.to_string())),
-            },
-            Order::Delete { paths } => {
-                for path in paths.iter().filter(|path| path.starts_with('/')) {
-                    let _ = std::fs::remove_file(path);
-                }
-            }
-            Order::Shutdown => self.stop(),
-        }
-    }
-
-    fn sync(&mut self, spec: MachineSpec) {
-        let anew = !spec::is_same_machine(&self.spec, &spec);
-        self.spec = spec;
-        self.machine = Arc::new(Machine::new("/", self.spec.clone()));
-        self.prepare();
-        self.put_in_force(anew);
-    }
-
-    fn put_in_force(&mut self, anew: bool) {
-        if self.gone_live {
-            self.roster
-                .want(&jobs(&self.spec, crate::services::entry), anew, Instant::now());
-        }
-        self.owes_ack = true;
-    }
-
-    fn stop(&mut self) {
-        let now = Instant::now();
-        self.ends_at.get_or_insert(now + LAST_WORDS);
-        self.roster.want(&[], false, now);
-        self.outbox
-            .report(self.spec.generation, "system", Origin::Internal, Shutdown {});
-    }
-}
-
-/// Signals, and the processes they tell of.
-impl Supervisor {
-    fn hear_signals(&mut self) {
-        while let Ok(Some(info)) = self.signals.read_signal() {
-            match Signal::try_from(info.ssi_signo as i32) {
-                Ok(Signal::SIGCHLD) => self.reap(),
-                // Sent from outside the machine: it has no process id in here.
-                Ok(Signal::SIGTERM | Signal::SIGINT | Signal::SIGPWR) if info.ssi_pid == 0 => self.stop(),
-                Ok(signal) if info.ssi_pid != 0 => self.tell_signal(signal, info.ssi_pid, info.ssi_uid),
-                _ => {}
-            }
-        }
-    }
-
-    /// An intruder tried to stop the machine from within.
-    fn tell_signal(&mut self, signal: Signal, pid: u32, uid: u32) {
-        let now = Instant::now();
-        if self
-            .signal_told_at
-            .is_none_or(|at| now.duration_since(at) >= SIGNAL_REPORTS)
-        {
-            self.signal_told_at = Some(now);
-            let detail = InitSignal {
-                signal: signal.as_str().into(),
-                pid,
-                uid,
-            };
-            self.outbox.report(self.spec.generation, "system", Origin::Peer, detail);
-        }
-    }
-
-    /// Buries the dead: services, and the orphans every init inherits.
-    fn reap(&mut self) {
-        loop {
-            let (pid, ending) = match waitpid(None, Some(WaitPidFlag::WNOHANG | WaitPidFlag::WUNTRACED)) {
-                Ok(WaitStatus::Exited(pid, code)) => (pid.as_raw(), Ending::Exit(code)),
-                Ok(WaitStatus::Signaled(pid, signal, _)) => (pid.as_raw(), Ending::Signal(signal as i32)),
-                // A service that is held is as good as killed.
-                Ok(WaitStatus::Stopped(pid, _)) if self.ears.contains_key(&pid.as_raw()) => {
-                    signal(pid.as_raw(), Signal::SIGKILL);
-                    continue;
-                }
-                Err(Errno::EINTR) => continue,
-                Ok(WaitStatus::StillAlive) | Err(_) => return,
-                Ok(_) => continue,
-            };
-            self.hear_service(pid, usize::MAX);
-            self.forget_ear(pid);
-            let machine = &self.machine;
-            let pause = |title: &str, nth: u32| pause(machine.draw(&format!("{title}/pause/{nth}")));
-            if let Some(death) = self.roster.ended(pid, ending, Instant::now(), pause) {
-                self.tell_death(death);
-            }
-        }
-    }
-
-    fn tell_death(&mut self, death: Death) {
-        let (generation, restart_in_ms) = (self.spec.generation, death.restart_in.as_millis() as u64);
-        for slug in death.job.slugs() {
-            let status = death.ending.to_string();
-            if death.killed {
-                self.outbox
-                    .report(generation, slug, Origin::Peer, ServiceKilled { status, restart_in_ms });
-            } else {
-                self.outbox.report(
-                    generation,
-                    slug,
-                    Origin::Internal,
-                    ServiceDied { status, restart_in_ms },
-                );
-            }
-        }
-    }
-
-    /// Takes up to `most` bytes of what a service says.
-    fn hear_service(&mut self, pid: Pid, most: usize) {
-        let Some(ear) = self.ears.get_mut(&pid) else { return };
-        let (outbox, generation) = (&mut self.outbox, self.spec.generation);
-        let mut bytes = [0; 16 << 10];
-        let mut taken = 0;
-        while taken < most {
-            match nix::unistd::read(&ear.pipe, &mut bytes) {
-                Ok(0) => return self.forget_ear(pid),
-                Ok(n) => {
-                    ear.lines.feed(&bytes[..n], |line| outbox.pass(generation, line));
-                    taken += n;
-                }
-                Err(Errno::EINTR) => {}
-                Err(Errno::EAGAIN) => break,
-                Err(_) => return self.forget_ear(pid),
-            }
-        }
-        outbox.count_dropped(ear.lines.take_lost());
-    }
-
-    fn forget_ear(&mut self, pid: Pid) {
-        if let Some(mut ear) = self.ears.remove(&pid) {
-            self.outbox.count_dropped(ear.lines.end());
-        }
-    }
-}
-
 /// Descriptor 1 without a buffer of its own, which a fork would double.
 struct Stdout;
 
@@ -456,12 +276,6 @@ impl io::Write for Stdout {
 
 fn signal(pid: Pid, signal: Signal) {
     let _ = kill(nix::unistd::Pid::from_raw(pid), signal);
-}
-
-/// The time until somebody sees that a service is down and starts it: 30 to 300 s.
-fn pause(draw: [u8; 32]) -> Duration {
-    let [a, b, c, d, ..] = draw;
-    Duration::from_millis(30_000 + u64::from(u32::from_le_bytes([a, b, c, d])) % 270_001)
 }
 
 fn timeout(until: Option<Instant>, now: Instant) -> PollTimeout {
