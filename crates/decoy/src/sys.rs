@@ -254,14 +254,22 @@ pub fn set_session_timeout(builder: &mut openssl::ssl::SslContextBuilder, second
     unsafe { SSL_CTX_set_timeout(builder.as_ptr().cast(), seconds) };
 }
 
-/// Packs as a daemon would that hands zlib exactly these numbers; none when zlib refuses them.
-pub fn gzip(text: &[u8], level: i32, window_bits: i32, memory_level: i32) -> Option<Vec<u8>> {
+/// Packs as a daemon would that hands zlib exactly these numbers, and its text in pieces of that size. Comes to what
+/// came out, and how much of it was out after each piece; none when zlib refuses the numbers.
+pub fn gzip(
+    text: &[u8],
+    level: i32,
+    window_bits: i32,
+    memory_level: i32,
+    piece: usize,
+) -> Option<(Vec<u8>, Vec<usize>)> {
     use libz_sys as z;
     // zlib writes the head and the tail of a gzip file when 16 is added to the size of the window.
     const GZIP: i32 = 16;
     let room = text.len() + text.len() / 1000 + 1024;
-    let (length, room_length) = (u32::try_from(text.len()).ok()?, u32::try_from(room).ok()?);
     let mut packed = vec![0; room];
+    let room = u32::try_from(room).ok()?;
+    let mut marks = Vec::new();
     let mut stream = std::mem::MaybeUninit::<z::z_stream>::zeroed();
     let stream = stream.as_mut_ptr();
     // SAFETY: a zeroed stream is what zlib asks for; only zlib and the fields below are written through the pointer;
@@ -272,17 +280,29 @@ pub fn gzip(text: &[u8], level: i32, window_bits: i32, memory_level: i32) -> Opt
         if z::deflateInit2_(stream, level, z::Z_DEFLATED, bits, memory_level, plan, version, size) != z::Z_OK {
             return None;
         }
-        (*stream).next_in = text.as_ptr().cast_mut();
-        (*stream).avail_in = length;
         (*stream).next_out = packed.as_mut_ptr();
-        (*stream).avail_out = room_length;
-        let ended = z::deflate(stream, z::Z_FINISH);
+        (*stream).avail_out = room;
+        let mut pieces = text.chunks(piece).peekable();
+        let mut ended = z::Z_OK;
+        while ended == z::Z_OK {
+            let now = pieces.next().unwrap_or_default();
+            (*stream).next_in = now.as_ptr().cast_mut();
+            // Smaller than the room, which fitted.
+            (*stream).avail_in = now.len() as u32;
+            let flush = if pieces.peek().is_none() {
+                z::Z_FINISH
+            } else {
+                z::Z_NO_FLUSH
+            };
+            ended = z::deflate(stream, flush);
+            marks.push((*stream).total_out as usize);
+        }
         let written = (*stream).total_out as usize;
         z::deflateEnd(stream);
         (ended == z::Z_STREAM_END).then_some(written)?
     };
     packed.truncate(written);
-    Some(packed)
+    Some((packed, marks))
 }
 
 #[cfg(test)]

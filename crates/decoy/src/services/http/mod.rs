@@ -68,7 +68,13 @@ fn build(cx: Context) -> Result<Rc<dyn Service>, String> {
     let tls = tls.then(|| Tls::new(persona.software, &spec.keys.tls_cert, &spec.keys.tls_key));
     Ok(Rc::new(Web {
         tls: tls.transpose()?,
-        site: Site::new(persona, files, fixed, fqdn),
+        site: Site::new(
+            persona,
+            files,
+            fixed,
+            fqdn,
+            hex::encode(&cx.machine.draw("web/boundary")[..8]),
+        ),
         room: Rc::new(Cell::new(MAX_BODIES)),
     }))
 }

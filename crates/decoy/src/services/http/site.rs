@@ -2,13 +2,14 @@
 
 use std::cell::Cell;
 use std::ffi::OsStr;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use model::machine::ServiceSpec;
+use nix::fcntl::OFlag;
 use nix::unistd::geteuid;
 use serde_json::Value;
 
@@ -23,6 +24,8 @@ pub(super) struct Site {
     pub fixed: Fixed,
     /// Name of the machine with its domain, when it has one.
     pub fqdn: Option<String>,
+    /// Between the parts of an answer, where the product draws one when it starts.
+    pub boundary: String,
     numbers: Cell<u64>,
 }
 
@@ -61,12 +64,13 @@ pub(super) struct Seen {
 // === impl Site ===
 
 impl Site {
-    pub(super) fn new(persona: Persona, files: Files, fixed: Fixed, fqdn: Option<String>) -> Self {
+    pub(super) fn new(persona: Persona, files: Files, fixed: Fixed, fqdn: Option<String>, boundary: String) -> Self {
         Self {
             persona,
             files,
             fixed,
             fqdn,
+            boundary,
             numbers: Cell::new(0),
         }
     }
@@ -103,16 +107,22 @@ impl Files {
     pub(super) fn open(&self, path: &[u8]) -> io::Result<(File, Seen)> {
         let path = self.place(path)?;
         self.check(&path, 0o4)?;
-        let file = File::open(&path)?;
+        let file = open(&path)?;
         let seen = Seen::from(&file.metadata()?);
         Ok((file, seen))
+    }
+
+    /// Whether a link stands there, wherever it leads.
+    pub(super) fn is_link(&self, path: &[u8]) -> bool {
+        let metadata = self.place(path).and_then(fs::symlink_metadata);
+        metadata.is_ok_and(|metadata| metadata.is_symlink())
     }
 
     /// Whether the server's user may open what is there for reading.
     pub(super) fn may_open(&self, path: &[u8]) -> io::Result<()> {
         let path = self.place(path)?;
         self.check(&path, 0o4)?;
-        File::open(path).map(|_| ())
+        open(&path).map(|_| ())
     }
 
     /// What a folder holds, in no order; links to nowhere are left out.
@@ -165,6 +175,12 @@ impl Files {
         }
         Ok(())
     }
+}
+
+/// Waits for nobody: a pipe nobody writes to would hold all conversations up.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)
 }
 
 fn allow(metadata: &Metadata, (uid, gid): (u32, u32), wanted: u32) -> io::Result<()> {

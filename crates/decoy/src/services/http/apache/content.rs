@@ -109,7 +109,7 @@ fn walk(uri: &[u8], site: &Site) -> Result<Place, u16> {
         let seen = match site.files.look(&place) {
             Ok(seen) if seen.kind == Kind::Folder => continue,
             Ok(seen) => Some(seen),
-            Err(error) if is_missing(&error) => None,
+            Err(error) if is_missing(&error) && !site.files.is_link(&place) => None,
             Err(_) => return Err(403),
         };
         // `<FilesMatch "^\.ht">`, there or not.
@@ -374,11 +374,16 @@ fn partial(reply: &mut Reply, size: u64, ranges: &[(u64, u64)], turn: &Turn<'_>)
     let mut end = Vec::new();
     if let [(first, last)] = *ranges {
         parts.push((Vec::new(), first, last - first + 1));
-        reply
-            .headers
-            .push(("Content-Range", format!("bytes {first}-{last}/{size}").into_bytes()));
+        // What was packed is counted last.
+        let counted = reply.headers.iter().position(|(name, _)| *name == "Content-Length");
+        let packed = matches!(reply.content, Content::Bytes(_));
+        let place = counted.filter(|_| packed).unwrap_or(reply.headers.len());
+        reply.headers.insert(
+            place,
+            ("Content-Range", format!("bytes {first}-{last}/{size}").into_bytes()),
+        );
     } else {
-        let boundary = format!("{:x}", turn.now.unix_timestamp_nanos() as u64 ^ turn.site.next_number());
+        let boundary = &turn.site.boundary;
         let kind = reply
             .content_type
             .replace(format!("multipart/byteranges; boundary={boundary}"));

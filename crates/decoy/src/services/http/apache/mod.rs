@@ -223,6 +223,8 @@ impl Apache {
         let make = |status, words| page(status, words, true, request, &self.link, turn);
         let mut reply = match found {
             Found::Reply(reply) if reply.status == 416 => {
+                // Counted when it was found, and again when its page is sent.
+                self.answered += 1;
                 let mut reply = page(416, Words::default(), false, request, &self.link, turn);
                 reply.chunked = true;
                 reply
@@ -314,7 +316,7 @@ impl Apache {
                 self.refuse(Refusal { status, notes: "" }, turn);
             }
             Phase::Body(request, ..) => {
-                let reply = page(status, Words::default(), false, &request, &self.link, turn);
+                let reply = page(status, Words::default(), true, &request, &self.link, turn);
                 self.finish(&request, reply, After::Close, turn);
             }
             Phase::Over => {}

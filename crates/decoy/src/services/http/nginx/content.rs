@@ -161,7 +161,7 @@ fn filter(uri: &[u8], file: File, seen: Seen, request: &Request, site: &Site) ->
         reply.others = vec![("ETag", format!("W/{etag}")), ("Content-Encoding", "gzip".to_owned())];
         reply.length = None;
         reply.chunked = !request.is("HEAD");
-        reply.content = Content::Bytes(pack::nginx_chunks(&packed));
+        reply.content = Content::Bytes(packed);
         return Found::Reply(Box::new(reply));
     }
     match ranges(request, &etag, seen) {

@@ -335,7 +335,7 @@ fn pack_page(reply: &mut Reply, request: &Request) {
         reply.others.push(("Content-Encoding", "gzip".to_owned()));
         reply.length = None;
         reply.chunked = true;
-        reply.content = Content::Bytes(pack::nginx_chunks(&packed));
+        reply.content = Content::Bytes(packed);
     }
 }
 
