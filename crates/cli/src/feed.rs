@@ -37,6 +37,10 @@ fn told(event: &Event) -> Option<(String, Style)> {
     let report = &event.report;
     let plain = Style::new();
     if let Some(login) = report.detail::<Login>() {
+        // How an SSH client asks what it may try; it tries nothing by it.
+        if login.method == "none" {
+            return None;
+        }
         let who = clean(login.principal.as_deref().unwrap_or("-"));
         let secret = clean(&login.secret.secret_printable);
         return Some(match login.outcome {

@@ -63,6 +63,7 @@ sed -i 's/^#write_enable=YES/write_enable=YES/; s/^listen=NO/listen=YES/; s/^lis
 mkdir -p /var/run/vsftpd/empty; (vsftpd /etc/vsftpd.conf &) >/dev/null 2>&1
 sed -i 's/^bind .*/bind 0.0.0.0/; s/^protected-mode yes/protected-mode no/' /etc/redis/redis.conf
 mkdir -p /run/redis && chown redis: /run/redis
+printf '%s\n' 'enable-protected-configs yes' 'enable-debug-command yes' 'enable-module-command yes' >> /etc/redis/redis.conf
 setpriv --reuid=redis --regid=redis --init-groups redis-server /etc/redis/redis.conf --daemonize yes >/dev/null
 # As those do who give no version away; nmap knows the product by it.
 : > /etc/issue.net

@@ -29,6 +29,8 @@ distro = debian
 [e2e-nginx.ssh]
 users = root:toor-e2e, kim:sunflower9
 
+[e2e-nginx.redis]
+bait = no
 [e2e-nginx.http]
 persona = nginx
 [e2e-nginx.https]
