@@ -49,7 +49,11 @@ fn a_wrong_password_is_refused_and_kept() {
     grid();
     let line = format!("sshpass -p wrong-guess ssh {SSH} -o NumberOfPasswordPrompts=1 root@{NGINX} true");
     let refused = sh(&line).unwrap();
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("Permission denied"), "ended with {}", refused.code);
+    assert!(
+        String::from_utf8_lossy(&refused.stderr).contains("Permission denied"),
+        "ended with {}",
+        refused.code
+    );
     let login = |event: &Value| text(event, "secret_printable") == "wrong-guess" && text(event, "outcome") == "failure";
     grid().event(DECKY, "auth_attempt", login).unwrap();
 }
@@ -201,7 +205,7 @@ fn a_port_forward_is_asked_for_and_recorded() {
     let line = format!("echo | sshpass -p {PASSWORD} ssh {SSH} -W 192.0.2.1:4444 {USER}@{NGINX}");
     assert_ne!(sh(&line).unwrap().code, 0);
     grid()
-        .event(DECKY, "port_forward", |event| {
+        .event(DECKY, "channel", |event| {
             event["fields"].to_string().contains("192.0.2.1")
         })
         .unwrap();

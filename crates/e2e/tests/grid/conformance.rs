@@ -17,6 +17,26 @@ fn redis_answers_as_redis_server() {
     compare("redis", &[], &decky(grid::NGINX), &genuine::with_nginx().unwrap());
 }
 
+#[test]
+fn http_answers_as_nginx() {
+    compare("http", &[], &decky(grid::NGINX), &genuine::with_nginx().unwrap());
+}
+
+#[test]
+fn http_answers_as_apache() {
+    compare("http", &[], &decky(grid::APACHE), &genuine::with_apache().unwrap());
+}
+
+#[test]
+fn https_answers_as_nginx() {
+    compare("https", &[], &decky(grid::NGINX), &genuine::with_nginx().unwrap());
+}
+
+#[test]
+fn https_answers_as_apache() {
+    compare("https", &[], &decky(grid::APACHE), &genuine::with_apache().unwrap());
+}
+
 fn decky(host: &str) -> Subject {
     grid().subject(host).unwrap()
 }

@@ -78,9 +78,7 @@ impl Engine {
     async fn sweep(&self) -> Result<(), Error> {
         self.containers.remove_scratch().await?;
         self.networks.remove().await?;
-        for image in self.images.list().await? {
-            self.images.remove(&image.id).await?;
-        }
+        self.remove_images().await?;
         Mirror::remove(&self.paths.state_file)
     }
 
@@ -137,5 +135,31 @@ impl Engine {
             .finish(operation, outcome.first_error().map_or(Ok(()), Err))
             .await?;
         Ok(outcome)
+    }
+}
+
+// === impl Engine: images ===
+
+impl Engine {
+    /// Removes the images we made, those that stand on others first. One that somebody else built upon stays: it is
+    /// no longer ours alone.
+    async fn remove_images(&self) -> Result<(), Error> {
+        let mut left = self.images.list().await?;
+        loop {
+            let before = left.len();
+            let mut kept = Vec::new();
+            for image in left {
+                match self.images.remove(&image.id).await {
+                    Err(error) if error.is_conflict() => kept.push(image),
+                    removed => removed?,
+                }
+            }
+            if kept.is_empty() || kept.len() == before {
+                kept.iter()
+                    .for_each(|image| tracing::warn!(image = %image.id, "in use by others, not removed"));
+                return Ok(());
+            }
+            left = kept;
+        }
     }
 }
