@@ -5,6 +5,7 @@ use collector::Collector;
 use engine::logs::Logs;
 use engine::{Docker, Scope};
 use runtime::{Crew, Ended};
+use siem::{Connector, Forwarder, Target};
 use store::{LOCAL, Store};
 use workers::{Guardian, Ingester, Presence};
 
@@ -31,6 +32,21 @@ pub async fn bus(cx: &Context, name: &str) -> Result<Bus> {
     }
 }
 
+/// Where `--log-target` sends every event as well.
+pub fn log_target(url: Option<&str>) -> Result<Option<Connector>> {
+    let Some(url) = url else { return Ok(None) };
+    let target: Target = url.parse().or_exit(Code::Usage)?;
+    Connector::new(target).map(Some).or_exit(Code::Usage)
+}
+
+/// Sends events on, from this process.
+pub fn forward(crew: &mut Crew, store: &Store, to: Option<Connector>) {
+    if let Some(connector) = to {
+        let store = store.clone();
+        crew.worker(move || Forwarder::new(store.clone(), connector.clone()));
+    }
+}
+
 pub fn crew(cx: &Context, bus: &Bus, store: &Store, docker: Option<&Docker>, parts: &[Part]) -> Crew {
     let mut crew = Crew::new(bus.clone(), LOCAL);
     if let (Some(docker), true) = (docker, parts.contains(&Part::Collect)) {
@@ -53,7 +69,8 @@ pub fn crew(cx: &Context, bus: &Bus, store: &Store, docker: Option<&Docker>, par
 }
 
 /// `decnet collect` and `decnet ingest`: one part in a process of its own.
-pub async fn alone(cx: &Context, part: Part) -> Result {
+pub async fn alone(cx: &Context, part: Part, log_to: Option<&str>) -> Result {
+    let log_to = log_target(log_to)?;
     if cx.global.nats.is_none() {
         return Err(
             Failure::new(Code::Usage, "a worker alone needs a bus it shares with the others")
@@ -74,6 +91,7 @@ pub async fn alone(cx: &Context, part: Part) -> Result {
     let name = if part == Part::Collect { "collect" } else { "ingest" };
     let bus = bus(cx, name).await?;
     let mut crew = crew(cx, &bus, &store, docker.as_ref(), &[part]);
+    forward(&mut crew, &store, log_to);
     cx.out.note(&format!("{name} is ready; Ctrl-C stops it"));
     let ended = tokio::select! {
         ended = crew.ended() => Some(ended),

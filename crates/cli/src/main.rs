@@ -55,8 +55,8 @@ async fn run(cli: Cli) -> Result {
         Command::Events(asked) => query::events(&cx, &asked).await,
         Command::Attackers(asked) => query::attackers(&cx, &asked).await,
         Command::Credentials(asked) => query::credentials(&cx, &asked).await,
-        Command::Collect => crew::alone(&cx, crew::Part::Collect).await,
-        Command::Ingest(_) => crew::alone(&cx, crew::Part::Ingest).await,
+        Command::Collect => crew::alone(&cx, crew::Part::Collect, None).await,
+        Command::Ingest(asked) => crew::alone(&cx, crew::Part::Ingest, asked.log_target.as_deref()).await,
         Command::Sessions(asked) => sessions::sessions(&cx, &asked).await,
         Command::Drill(asked) => drill::drill(&cx, &asked).await,
         Command::Completions { shell } => {

@@ -34,6 +34,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 pub async fn up(cx: &Context, asked: &args::Up) -> Result {
     grid::need_root()?;
+    let log_to = crew::log_target(asked.log_target.as_deref())?;
     let catalogue = cx.catalogue()?;
     let docker = grid::docker().await?;
     let store = cx.store().await?;
@@ -50,6 +51,7 @@ pub async fn up(cx: &Context, asked: &args::Up) -> Result {
         .await
         .or_exit(Code::Unreachable)?;
     let mut crew = crew::crew(cx, &bus, &store, Some(&docker), &[Part::Collect, Part::Ingest]);
+    crew::forward(&mut crew, &store, log_to);
     let mut last = store.events().last().await.or_exit(Code::Unreachable)?;
     let filter = Filter {
         origin: OriginFilter::All,
