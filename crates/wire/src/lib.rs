@@ -2,4 +2,6 @@
 //! (time is passed in), no async.
 #![forbid(unsafe_code)]
 
+mod digest;
+pub mod jarm;
 pub mod time;
