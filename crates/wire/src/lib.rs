@@ -2,16 +2,27 @@
 //! (time is passed in), no async.
 //!
 //! [`packet::Packet::read`] gives a view of a captured packet. From there [`stack`] names the stack that sent a SYN.
+//!
+//! Of a stream, [`tls::client_hello`] and [`ssh::banner`] read what lies at its start; [`ja3`], [`ja4`] and [`ssh`] give
+//! it its fingerprints.
 #![forbid(unsafe_code)]
 
 mod digest;
 pub mod icmp;
 pub mod ip;
+pub mod ja3;
+pub mod ja4;
 pub mod jarm;
 pub mod link;
+mod look;
 pub mod neighbour;
 pub mod packet;
+mod read;
+pub mod ssh;
 pub mod stack;
 pub mod tcp;
 pub mod time;
+pub mod tls;
 pub mod udp;
+
+pub use look::Look;
