@@ -20,6 +20,7 @@ pub mod packet;
 mod read;
 pub mod ssh;
 pub mod stack;
+pub mod stream;
 pub mod tcp;
 pub mod time;
 pub mod tls;
