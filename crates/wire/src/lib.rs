@@ -17,6 +17,8 @@ pub mod link;
 mod look;
 pub mod neighbour;
 pub mod packet;
+#[cfg(feature = "quic")]
+pub mod quic;
 mod read;
 pub mod ssh;
 pub mod stack;
