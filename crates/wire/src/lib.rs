@@ -15,6 +15,7 @@ pub mod ja4;
 pub mod jarm;
 pub mod link;
 mod look;
+pub mod lru;
 pub mod neighbour;
 pub mod packet;
 #[cfg(feature = "quic")]
