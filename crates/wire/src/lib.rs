@@ -21,6 +21,7 @@ pub mod packet;
 #[cfg(feature = "quic")]
 pub mod quic;
 mod read;
+pub mod series;
 pub mod ssh;
 pub mod stack;
 pub mod stream;

@@ -123,6 +123,10 @@ impl Quirks {
         Self(self.0 & !other.0)
     }
 
+    pub(crate) const fn bits(self) -> u32 {
+        self.0
+    }
+
     /// The quirk of that name.
     pub fn named(name: &str) -> Option<Self> {
         NAMES.iter().find(|(_, known)| *known == name).map(|(quirk, _)| *quirk)

@@ -126,6 +126,26 @@ impl Signature {
         short_hash(&self.stack_sig())
     }
 
+    /// A number for what one host does not change by itself: all but window, identification, congestion notification
+    /// and payload.
+    pub(crate) fn stack_key(&self) -> u64 {
+        let quirks = self.quirks.without(Quirks::ID_SET | Quirks::ID_ZERO | Quirks::ECN);
+        let fields = [
+            u64::from(self.version) << 8 | u64::from(self.initial_ttl()),
+            u64::from(self.option_len) << 16 | u64::from(self.mss.unwrap_or(0)),
+            self.scale.map_or(u64::MAX, u64::from),
+            u64::from(quirks.bits()) << 8 | u64::from(self.padding),
+        ];
+        let kinds = self.kinds.as_slice().iter().map(|&kind| u64::from(kind));
+        // FNV-1a (draft-eastlake-fnv), a word at a time.
+        fields
+            .into_iter()
+            .chain(kinds)
+            .fold(0xcbf2_9ce4_8422_2325, |hash, word| {
+                (hash ^ word).wrapping_mul(0x0000_0100_0000_01b3)
+            })
+    }
+
     /// The layout of the options, e.g. `mss,nop,ws,eol+1`.
     pub fn layout(&self) -> impl fmt::Display + '_ {
         fmt::from_fn(|f| write_layout(f, self.kinds.as_slice(), self.padding))

@@ -23,3 +23,69 @@ pub(crate) fn over_ipv6(v4: &[u8]) -> Vec<u8> {
     v6.extend(payload);
     v6
 }
+
+/// A SYN over IPv4 to 192.0.2.x, of no stack in particular.
+#[derive(Clone, Debug)]
+pub(crate) struct Syn {
+    /// Added to 203.0.113.0.
+    pub(crate) src: u32,
+    pub(crate) dst: u8,
+    pub(crate) src_port: u16,
+    pub(crate) dst_port: u16,
+    pub(crate) ttl: u8,
+    pub(crate) id: u16,
+    pub(crate) isn: u32,
+    pub(crate) dont_fragment: bool,
+    pub(crate) window: u16,
+    pub(crate) options: Vec<u8>,
+    pub(crate) payload: Vec<u8>,
+}
+
+impl Default for Syn {
+    fn default() -> Self {
+        Self {
+            src: 7,
+            dst: 10,
+            src_port: 40_000,
+            dst_port: 80,
+            ttl: 60,
+            id: 0x1234,
+            isn: 0x1122_3344,
+            dont_fragment: true,
+            window: 64_240,
+            options: vec![2, 4, 5, 180, 4, 2, 8, 10, 0, 1, 2, 3, 0, 0, 0, 0, 1, 3, 3, 7],
+            payload: Vec::new(),
+        }
+    }
+}
+
+impl Syn {
+    /// The n-th of many from one source: another source port.
+    pub(crate) fn at(n: u32) -> Self {
+        Self {
+            src_port: 32_768 + (n % 30_000) as u16,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let tcp_len = 20 + self.options.len();
+        let total = u16::try_from(20 + tcp_len + self.payload.len()).expect("a small packet");
+        let mut bytes = vec![0x45, 0];
+        bytes.extend(total.to_be_bytes());
+        bytes.extend(self.id.to_be_bytes());
+        bytes.extend([if self.dont_fragment { 0x40 } else { 0 }, 0, self.ttl, 6, 0, 0]);
+        bytes.extend((0xcb00_7100 + self.src).to_be_bytes());
+        bytes.extend([192, 0, 2, self.dst]);
+        bytes.extend(self.src_port.to_be_bytes());
+        bytes.extend(self.dst_port.to_be_bytes());
+        bytes.extend(self.isn.to_be_bytes());
+        bytes.extend([0; 4]);
+        bytes.extend([u8::try_from(tcp_len / 4).expect("a small header") << 4, 2]);
+        bytes.extend(self.window.to_be_bytes());
+        bytes.extend([0; 4]);
+        bytes.extend(&self.options);
+        bytes.extend(&self.payload);
+        bytes
+    }
+}
