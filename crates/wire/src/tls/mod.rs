@@ -3,9 +3,11 @@
 //! RFC 8446 (1.3), RFC 5246 (1.2), RFC 6101 (SSL 3.0), RFC 8701 (GREASE).
 
 mod client;
+pub mod dtls;
 mod message;
 mod server;
 mod sslv2;
+pub mod starttls;
 
 use std::borrow::Cow;
 
