@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod digest;
+pub mod http;
 pub mod icmp;
 pub mod ip;
 pub mod ja3;

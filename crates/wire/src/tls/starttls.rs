@@ -77,7 +77,7 @@ pub fn client(stream: &[u8]) -> Look<Upgraded> {
 pub fn server(protocol: Upgrade, stream: &[u8]) -> Look<usize> {
     match protocol {
         Upgrade::Smtp | Upgrade::Imap | Upgrade::Pop3 | Upgrade::Ftp => replies(stream),
-        Upgrade::Ldap => units(stream, |rest| ber_length(rest)),
+        Upgrade::Ldap => units(stream, ber_length),
         Upgrade::Xmpp => xmpp(stream, b"proceed"),
         Upgrade::PostgreSql => units(stream, |rest| match rest {
             [b'S' | b'N' | b'G', ..] => Look::Found(1),
