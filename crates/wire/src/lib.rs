@@ -9,6 +9,7 @@
 
 mod digest;
 pub mod http;
+pub mod flow;
 pub mod icmp;
 pub mod ip;
 pub mod ja3;

@@ -69,6 +69,19 @@ impl<'a> Tcp<'a> {
         Options::read(self.options, self.header_len - HEADER)
     }
 
+    /// Own and echoed timestamp.
+    #[inline]
+    pub fn timestamps(&self) -> Option<(u32, u32)> {
+        match *self.options {
+            [] => None,
+            // As nearly all stacks lay them out.
+            [1, 1, 8, 10, a, b, c, d, e, f, g, h] => {
+                Some((u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])))
+            }
+            _ => self.options().timestamps,
+        }
+    }
+
     /// What this segment takes of the sequence space: its payload, and one each for SYN and FIN.
     #[inline]
     pub fn sequence_len(&self) -> u32 {

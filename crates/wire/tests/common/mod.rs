@@ -89,3 +89,57 @@ impl Syn {
         bytes
     }
 }
+
+/// A TCP segment over IPv4 between 203.0.113.7 (the client) and 192.0.2.10.
+#[derive(Clone, Debug)]
+pub(crate) struct Segment {
+    pub(crate) client_port: u16,
+    pub(crate) server_port: u16,
+    pub(crate) flags: u8,
+    pub(crate) sequence: u32,
+    pub(crate) acknowledgement: u32,
+    pub(crate) window: u16,
+    pub(crate) payload: Vec<u8>,
+}
+
+impl Default for Segment {
+    fn default() -> Self {
+        Self {
+            client_port: 40_000,
+            server_port: 80,
+            flags: 0,
+            sequence: 0,
+            acknowledgement: 0,
+            window: 1000,
+            payload: Vec::new(),
+        }
+    }
+}
+
+impl Segment {
+    pub(crate) fn bytes(&self, sender: wire::flow::Side) -> Vec<u8> {
+        let from_client = sender == wire::flow::Side::Client;
+        let (client, server) = ([203, 0, 113, 7], [192, 0, 2, 10]);
+        let (source, destination) = if from_client {
+            (client, server)
+        } else {
+            (server, client)
+        };
+        let ports = [self.client_port, self.server_port];
+        let ports = if from_client { ports } else { [ports[1], ports[0]] };
+        let total = u16::try_from(40 + self.payload.len()).expect("a small packet");
+        let mut bytes = vec![0x45, 0];
+        bytes.extend(total.to_be_bytes());
+        bytes.extend([0, 0, 0x40, 0, 64, 6, 0, 0]);
+        bytes.extend(source);
+        bytes.extend(destination);
+        bytes.extend(ports.map(u16::to_be_bytes).as_flattened());
+        bytes.extend(self.sequence.to_be_bytes());
+        bytes.extend(self.acknowledgement.to_be_bytes());
+        bytes.extend([0x50, self.flags]);
+        bytes.extend(self.window.to_be_bytes());
+        bytes.extend([0; 4]);
+        bytes.extend(&self.payload);
+        bytes
+    }
+}
