@@ -8,8 +8,8 @@
 #![forbid(unsafe_code)]
 
 mod digest;
-pub mod http;
 pub mod flow;
+pub mod http;
 pub mod icmp;
 pub mod ip;
 pub mod ja3;

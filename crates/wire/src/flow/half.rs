@@ -40,7 +40,7 @@ pub enum Segment {
 struct Sent {
     lowest: Option<Range>,
     /// Ascending, apart from each other and from the lowest. Few flows have any.
-    more: Option<Box<Vec<Range>>>,
+    more: Vec<Range>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl Half {
     pub(super) fn begin(&mut self, next: u32) {
         self.sent = Sent {
             lowest: Some(Range { start: next, end: next }),
-            more: None,
+            more: Vec::new(),
         };
     }
 
@@ -110,8 +110,11 @@ impl Half {
 
     /// The sequence number after the last byte sent.
     pub(super) fn end(&self) -> Option<u32> {
-        let last = self.sent.more.as_ref().and_then(|more| more.last());
-        last.or(self.sent.lowest.as_ref()).map(|range| range.end)
+        self.sent
+            .more
+            .last()
+            .or(self.sent.lowest.as_ref())
+            .map(|range| range.end)
     }
 }
 
@@ -128,7 +131,7 @@ impl Sent {
             self.lowest = Some(new);
             return Segment::New;
         };
-        if self.more.is_none() && new.start == lowest.end {
+        if self.more.is_empty() && new.start == lowest.end {
             lowest.end = new.end;
             return Segment::New;
         }
@@ -136,7 +139,7 @@ impl Sent {
     }
 
     fn add_apart(&mut self, new: Range) -> Segment {
-        let mut ranges = self.more.take().map(|more| *more).unwrap_or_default();
+        let mut ranges = std::mem::take(&mut self.more);
         ranges.splice(0..0, self.lowest);
         let highest = ranges.last().map_or(new.start, |range| range.end);
         let segment = if ranges.iter().any(|range| range.overlaps(new)) {
@@ -154,7 +157,7 @@ impl Sent {
             ranges[0].end = second.end;
         }
         self.lowest = Some(ranges.remove(0));
-        self.more = (!ranges.is_empty()).then(|| Box::new(ranges));
+        self.more = ranges;
         segment
     }
 }
@@ -191,7 +194,7 @@ mod tests {
                 end: n * 10 + 5,
             });
         }
-        assert_eq!(sent.more.as_ref().map(|more| more.len()), Some(super::MAX_RANGES - 1));
+        assert_eq!(sent.more.len(), super::MAX_RANGES - 1);
         assert_eq!(sent.add(Range { start: 5, end: 10 }), Segment::Retransmit);
     }
 
