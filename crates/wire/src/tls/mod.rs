@@ -2,6 +2,8 @@
 //!
 //! RFC 8446 (1.3), RFC 5246 (1.2), RFC 6101 (SSL 3.0), RFC 8701 (GREASE).
 
+#[cfg(feature = "certificates")]
+pub mod certificate;
 mod client;
 pub mod dtls;
 mod message;
