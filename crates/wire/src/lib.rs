@@ -23,6 +23,7 @@ pub mod packet;
 #[cfg(feature = "quic")]
 pub mod quic;
 mod read;
+pub mod scanner;
 pub mod series;
 pub mod ssh;
 pub mod stack;

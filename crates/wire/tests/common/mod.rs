@@ -143,3 +143,27 @@ impl Segment {
         bytes
     }
 }
+
+/// The options and signature of a SYN.
+pub(crate) fn stack(ip: &wire::ip::Ip<'_>, tcp: &wire::tcp::Tcp<'_>) -> (wire::tcp::Options, wire::stack::Signature) {
+    let options = tcp.options();
+    let signature = wire::stack::Signature::with_options(ip, tcp, &options, wire::stack::Context::Syn);
+    (options, signature)
+}
+
+/// The packets of a capture of `fixtures/captures`: Ethernet, classic format, little-endian, microseconds.
+pub(crate) fn capture(name: &str) -> Vec<(wire::time::Time, Vec<u8>)> {
+    let path = format!("{}/../../fixtures/captures/{name}.pcap", env!("CARGO_MANIFEST_DIR"));
+    let file = std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let word = |at: usize| u32::from_le_bytes(file[at..at + 4].try_into().expect("four bytes"));
+    assert_eq!((word(0), word(20)), (0xa1b2_c3d4, 1), "{path}: another format");
+    let mut packets = Vec::new();
+    let mut at = 24;
+    while at < file.len() {
+        let when = wire::time::Time(u64::from(word(at)) * 1_000_000_000 + u64::from(word(at + 4)) * 1000);
+        let len = word(at + 8) as usize;
+        packets.push((when, file[at + 16..at + 16 + len].to_vec()));
+        at += 16 + len;
+    }
+    packets
+}
