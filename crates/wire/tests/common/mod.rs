@@ -1,6 +1,8 @@
 //! What the tests of this crate share.
 #![allow(dead_code, reason = "each test file uses some of it")]
 
+pub(crate) mod sightings;
+
 use wire::{link::LinkType, packet::Packet};
 
 /// A packet that begins with its IP header.
