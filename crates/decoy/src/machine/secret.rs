@@ -80,7 +80,11 @@ fn verify_yescrypt(field: &str, password: &[u8]) -> bool {
         .n()
         .saturating_mul(u64::from(params.r()))
         .saturating_mul(128 * u64::from(params.p()));
-    memory <= MAX_YESCRYPT && yescrypt::PasswordVerifier::verify_password(&Yescrypt::default(), password, field).is_ok()
+    // Any other parameter, of which time without memory is one, is of no hash that a distro's tools make.
+    let plain = yescrypt::Params::new(yescrypt::Mode::default(), params.n(), params.r(), params.p());
+    plain == Ok(params)
+        && memory <= MAX_YESCRYPT
+        && yescrypt::PasswordVerifier::verify_password(&Yescrypt::default(), password, field).is_ok()
 }
 
 fn verify_sha(field: &str, password: &[u8]) -> bool {
@@ -181,6 +185,7 @@ mod tests {
             "$6$rounds=999999999$CdImPmSbVeeuVWR3$zTjh1QY5iPDlfztjE2QENANSdmLK5Wwe8spYBWvPWc9",
             "$y$jFT$abcdefgh$kh8xQrLw4WEFH5TNkA/dNLLMhYcmL4YIQTHU9yfFRf6",
             "$y$jzT$abcdefgh$kh8xQrLw4WEFH5TNkA/dNLLMhYcmL4YIQTHU9yfFRf6",
+            "$y$j9T/zzzzz$abcdefgh$kh8xQrLw4WEFH5TNkA/dNLLMhYcmL4YIQTHU9yfFRf6",
         ];
         for field in costly {
             assert!(!verify(field, b"x"), "{field}");

@@ -138,7 +138,7 @@ fn permissions(mode: u32) -> String {
 fn date(modified: i64, now: i64) -> String {
     let at = OffsetDateTime::from_unix_timestamp(modified).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     let month = &at.month().to_string()[..3];
-    if modified > now || now - modified > RECENT {
+    if modified > now || now.saturating_sub(modified) > RECENT {
         format!("{month} {:02}  {:04}", at.day(), at.year())
     } else {
         format!("{month} {:02} {:02}:{:02}", at.day(), at.hour(), at.minute())

@@ -16,6 +16,7 @@ mod nginx;
 mod pack;
 mod persona;
 mod prefix;
+mod range;
 mod record;
 mod site;
 mod talk;

@@ -55,6 +55,8 @@ pub(super) enum Closing {
 #[derive(Default)]
 pub(super) struct Transaction {
     pub(super) queue: Vec<Vec<Bytes>>,
+    /// Bytes of memory the queue takes.
+    pub(super) weight: usize,
     /// A command could not be queued; EXEC will refuse.
     pub(super) broken: bool,
 }
@@ -143,6 +145,12 @@ impl Client {
     /// A message nobody asked for.
     pub(super) fn push(&mut self, items: Vec<Reply>) {
         Reply::Push(items).write(self.resp, &mut self.out);
+    }
+
+    /// Bytes of memory held for it beside what the databases hold.
+    pub(super) fn held(&self) -> usize {
+        let queued = self.transaction.as_ref().map_or(0, |transaction| transaction.weight);
+        self.parser.held() + self.out.len() + queued
     }
 
     pub(super) fn subscriptions(&self) -> usize {

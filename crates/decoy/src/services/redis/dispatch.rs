@@ -5,12 +5,13 @@ use super::commands;
 use super::commands::call::Call;
 use super::record::{self, Record};
 use super::reply::{Answer, Bytes, Fault, Reply};
+use super::request;
 use super::server::Server;
 use super::table::Facts;
 
 /// Bytes of the arguments that are shown in the error for an unknown command.
 const SHOWN_ARGS: usize = 128;
-/// Commands one transaction may hold, and their bytes.
+/// Commands one transaction may hold; their bytes are bounded with all that clients hold.
 const QUEUE_MAX: usize = 100_000;
 
 // === impl Server ===
@@ -302,6 +303,7 @@ impl Server {
             return reply;
         };
         if transaction.queue.len() < QUEUE_MAX {
+            transaction.weight += request::weight(&args);
             transaction.queue.push(args);
         } else {
             transaction.broken = true;

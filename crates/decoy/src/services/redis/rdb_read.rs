@@ -9,6 +9,8 @@ use super::{listpack, lzf, number};
 
 /// Elements a collection may say to hold before they are there.
 const ELEMENTS: u64 = 10_000_000;
+/// Bytes that packed strings of one payload may unpack to: as many as all databases may hold.
+const UNPACKED: u64 = 64 << 20;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ReadError {
@@ -27,7 +29,10 @@ pub(super) fn restore(payload: &[u8], hash: Small, zset: Small, set: usize, seed
     if version > VERSION || (crc != 0 && crc != crc64(&payload[..payload.len() - 8])) {
         return Err(ReadError::Footer);
     }
-    let mut reader = Reader { rest: body };
+    let mut reader = Reader {
+        rest: body,
+        room: UNPACKED,
+    };
     let value = reader
         .value(hash, zset, set, seed)
         .filter(|value| reader.rest.is_empty() && !value.is_empty());
@@ -36,6 +41,8 @@ pub(super) fn restore(payload: &[u8], hash: Small, zset: Small, set: usize, seed
 
 struct Reader<'a> {
     rest: &'a [u8],
+    /// Bytes that may still be unpacked.
+    room: u64,
 }
 
 // === impl Reader ===
@@ -168,6 +175,7 @@ impl<'a> Reader<'a> {
                 self.take(1)?;
                 let (packed, len) = (self.length()? as usize, self.length()?);
                 let packed = self.take(packed)?;
+                self.room = self.room.checked_sub(len)?;
                 // LZF cannot make more than some 264 bytes of three.
                 let possible = len <= packed.len() as u64 * 264;
                 possible.then(|| lzf::decompress(packed, len as usize)).flatten()
@@ -326,6 +334,24 @@ mod tests {
         };
         assert_eq!(whole(&restored), whole(&stream));
         assert!(restored.groups.contains_key(&b"g"[..]));
+    }
+
+    #[test]
+    fn a_small_payload_cannot_unpack_to_more_than_the_store_holds() {
+        // A list of 100 strings of a megabyte of zeros: 2 MB that would be 100 MB.
+        let text = vec![0; 1 << 20];
+        let packed = lzf::compress(&text).unwrap();
+        let mut body = vec![kind::LIST, 0x40, 100];
+        for _ in 0..100 {
+            body.extend_from_slice(&[1, 0xc3, 0x80]);
+            body.extend_from_slice(&(packed.len() as u32).to_be_bytes());
+            body.push(0x80);
+            body.extend_from_slice(&(text.len() as u32).to_be_bytes());
+            body.extend_from_slice(&packed);
+        }
+        body.extend_from_slice(&VERSION.to_le_bytes());
+        body.extend_from_slice(&[0; 8]);
+        assert_eq!(restore(&body, SMALL, SMALL, 512, 1).err(), Some(ReadError::Content));
     }
 
     #[test]

@@ -42,6 +42,10 @@ pub(super) enum Record {
         bytes: Bytes,
         error: Option<String>,
     },
+    Script {
+        sha1: String,
+        source: Bytes,
+    },
     /// A value too long for the command's own record.
     Value {
         key: Bytes,

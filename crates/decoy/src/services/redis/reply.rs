@@ -20,6 +20,8 @@ pub(super) enum Reply {
     Set(Vec<Reply>),
     Push(Vec<Reply>),
     Double(f64),
+    /// A number in the digits given.
+    Decimal(String),
     Bool(bool),
     /// Plain text that RESP3 marks as such.
     Text(Bytes),
@@ -104,6 +106,8 @@ impl Reply {
             Self::Map(items) | Self::Set(items) | Self::Push(items) => sequence(b'*', items.len(), items, resp, out),
             Self::Double(n) if v3 => line(out, b',', super::number::seventeen(*n).as_bytes()),
             Self::Double(n) => bulk(out, super::number::seventeen(*n).as_bytes()),
+            Self::Decimal(digits) if v3 => line(out, b',', digits.as_bytes()),
+            Self::Decimal(digits) => bulk(out, digits.as_bytes()),
             Self::Bool(yes) if v3 => line(out, b'#', if *yes { b"t" } else { b"f" }),
             Self::Bool(yes) => line(out, b':', if *yes { b"1" } else { b"0" }),
             Self::Text(text) if v3 => {

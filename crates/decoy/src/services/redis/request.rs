@@ -17,6 +17,8 @@ pub(super) struct Parser {
     /// Arguments still to come, when inside an array.
     missing: i64,
     args: Vec<Bytes>,
+    /// Bytes of memory the arguments take.
+    weight: usize,
     /// Length of the argument being read.
     length: Option<usize>,
 }
@@ -46,9 +48,9 @@ impl Parser {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// Bytes held and not yet made a command.
+    /// Bytes of memory held for what is not yet a command. Arguments cost something even when they are empty.
     pub(super) fn held(&self) -> usize {
-        self.buffer.len() - self.start + self.args.iter().map(Vec::len).sum::<usize>()
+        self.buffer.len() - self.start + self.weight
     }
 
     pub(super) fn unread(&self) -> &[u8] {
@@ -85,7 +87,7 @@ impl Parser {
             return Err("unauthenticated multibulk length".into());
         }
         self.missing = count.max(0);
-        self.args = Vec::new();
+        (self.args, self.weight) = (Vec::new(), 0);
         Ok(Some(Step::Again))
     }
 
@@ -111,11 +113,15 @@ impl Parser {
             return Ok(None);
         }
         self.args.push(self.unread()[..length].to_vec());
+        self.weight += length + size_of::<Bytes>();
         self.start += length + 2;
         self.length = None;
         self.missing -= 1;
         Ok(Some(match self.missing {
-            0 => Step::Command(std::mem::take(&mut self.args)),
+            0 => {
+                self.weight = 0;
+                Step::Command(std::mem::take(&mut self.args))
+            }
             _ => Step::Again,
         }))
     }
@@ -163,6 +169,11 @@ impl Parser {
             self.start = 0;
         }
     }
+}
+
+/// Bytes of memory that a command's words take.
+pub(super) fn weight(args: &[Bytes]) -> usize {
+    args.iter().map(|arg| arg.len() + size_of::<Bytes>()).sum()
 }
 
 /// Where the byte is, unless a NUL comes before it.
@@ -329,6 +340,15 @@ mod tests {
                 "{reason}"
             );
         }
+    }
+
+    #[test]
+    fn arguments_without_bytes_are_held_against_their_sender_too() {
+        let mut parser = Parser::default();
+        parser.push(b"*2000\r\n");
+        parser.push(&b"$0\r\n\r\n".repeat(1000));
+        assert_eq!(parser.parse(LIMITS), Parsed::Pending);
+        assert!(parser.held() >= 1000 * size_of::<Bytes>());
     }
 
     #[test]

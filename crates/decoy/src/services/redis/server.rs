@@ -16,7 +16,7 @@ use super::table::Table;
 
 /// Bytes all databases may take; as `maxmemory` where that is not set lower.
 const STORE_MAX: u64 = 64 << 20;
-/// Bytes all clients may have waiting to be sent, or sent and not yet read as commands.
+/// Bytes all clients may have waiting to be sent, or sent and not yet carried out.
 const BUFFERS_MAX: usize = 96 << 20;
 
 pub(super) struct Server {
@@ -181,11 +181,7 @@ impl Server {
         self.now = now;
         self.stats.net_in += bytes.len() as u64;
         self.stats.reads += 1;
-        let held: usize = self
-            .clients
-            .values()
-            .map(|client| client.parser.held() + client.out.len())
-            .sum();
+        let held: usize = self.clients.values().map(Client::held).sum();
         let Some(client) = self.clients.get_mut(&id) else {
             return false;
         };

@@ -38,6 +38,8 @@ const TOLD_A_SECOND: f64 = 200.0;
 const KEPT: usize = 64 << 20;
 /// Largest value that is kept.
 const KEPT_VALUE: usize = 1 << 20;
+/// Bytes of a script that its event tells.
+const SCRIPT: usize = 2048;
 /// Addresses remembered for the two above.
 const SOURCES: usize = 4096;
 
@@ -274,6 +276,15 @@ impl Redis {
                 log.report_as(
                     "file_write",
                     fields(json!({"path": path, "size": bytes.len(), "sha256": sha256, "error": error})),
+                );
+            }
+            Record::Script { sha1, source: body } => {
+                let sha256 = self
+                    .keep(source, body.len())
+                    .then(|| log.capture(&body, &format!("script/{sha1}"), "script", Some("redis")));
+                log.report_as(
+                    "script",
+                    fields(json!({"sha1": sha1, "script": shown(&body, SCRIPT), "size": body.len(), "sha256": sha256})),
                 );
             }
             Record::Value { key, bytes } => {

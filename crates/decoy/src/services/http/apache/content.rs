@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{self, Read};
 
 use super::super::act::{Content, Link, Turn};
+use super::super::range::{self, Ranges};
 use super::super::site::{Kind, Seen, Site};
 use super::super::{date, mime, pack};
 use super::listing::{self, Entry};
-use super::range::{self, Ranges};
 use super::reply::{Reply, absolute, signature};
 use super::request::Request;
 use super::{line, url};
@@ -360,7 +360,7 @@ fn ranges(mut reply: Reply, etag: &str, mtime: i64, request: &Request, turn: &Tu
             true => condition == etag.as_bytes(),
             false => date::parse(&condition) == Some(mtime) && turn.now.unix_timestamp() >= mtime + 60,
         });
-    match range::parse(&range, size) {
+    match range::apache(&range, size) {
         Ranges::Some(ranges) if current => partial(&mut reply, size, &ranges, turn),
         Ranges::Unsatisfiable if current => reply.status = 416,
         _ => {}
@@ -372,15 +372,18 @@ fn partial(reply: &mut Reply, size: u64, ranges: &[(u64, u64)], turn: &Turn<'_>)
     reply.status = 206;
     let mut parts: Vec<(Vec<u8>, u64, u64)> = Vec::new();
     let mut end = Vec::new();
-    if let [(first, last)] = *ranges {
-        parts.push((Vec::new(), first, last - first + 1));
+    if let [(start, len)] = *ranges {
+        parts.push((Vec::new(), start, len));
         // What was packed is counted last.
         let counted = reply.headers.iter().position(|(name, _)| *name == "Content-Length");
         let packed = matches!(reply.content, Content::Bytes(_));
         let place = counted.filter(|_| packed).unwrap_or(reply.headers.len());
         reply.headers.insert(
             place,
-            ("Content-Range", format!("bytes {first}-{last}/{size}").into_bytes()),
+            (
+                "Content-Range",
+                format!("bytes {start}-{}/{size}", start + len - 1).into_bytes(),
+            ),
         );
     } else {
         let boundary = &turn.site.boundary;
@@ -388,9 +391,10 @@ fn partial(reply: &mut Reply, size: u64, ranges: &[(u64, u64)], turn: &Turn<'_>)
             .content_type
             .replace(format!("multipart/byteranges; boundary={boundary}"));
         let kind = kind.map(|kind| format!("Content-type: {kind}\r\n")).unwrap_or_default();
-        for (first, last) in ranges {
-            let head = format!("\r\n--{boundary}\r\n{kind}Content-range: bytes {first}-{last}/{size}\r\n\r\n");
-            parts.push((head.into_bytes(), *first, last - first + 1));
+        for &(start, len) in ranges {
+            let last = start + len - 1;
+            let head = format!("\r\n--{boundary}\r\n{kind}Content-range: bytes {start}-{last}/{size}\r\n\r\n");
+            parts.push((head.into_bytes(), start, len));
         }
         end = format!("\r\n--{boundary}--\r\n").into_bytes();
     }

@@ -4,7 +4,6 @@ mod content;
 mod line;
 mod listing;
 mod pages;
-mod range;
 mod reply;
 mod request;
 mod url;

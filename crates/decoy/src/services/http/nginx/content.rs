@@ -5,9 +5,9 @@ use std::io::{self, Read};
 
 use super::super::act::Content;
 use super::super::persona::Layout;
+use super::super::range::{self, Ranges};
 use super::super::site::{Kind, Seen, Site};
 use super::super::{date, mime, pack};
-use super::range::{self, Ranges};
 use super::reply::Reply;
 use super::request::Request;
 
@@ -255,7 +255,7 @@ fn ranges(request: &Request, etag: &str, seen: Seen) -> Ranges {
             false => date::parse(condition) == Some(seen.mtime),
         });
     if current {
-        range::parse(range, seen.size)
+        range::nginx(range, seen.size)
     } else {
         Ranges::Whole
     }

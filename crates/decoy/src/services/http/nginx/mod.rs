@@ -5,7 +5,6 @@ mod field;
 mod head;
 mod line;
 mod pages;
-mod range;
 mod reply;
 mod request;
 mod uri;

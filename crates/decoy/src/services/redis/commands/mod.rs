@@ -7,8 +7,10 @@ mod bits;
 mod clients;
 mod config;
 mod connection;
+mod counts;
 mod debug;
 mod dump;
+mod geo;
 mod groups;
 mod hashes;
 mod introspect;
@@ -16,6 +18,7 @@ mod keys;
 mod lists;
 mod pubsub;
 mod scan;
+mod scripts;
 mod sets;
 mod sort;
 mod streams;
@@ -72,6 +75,11 @@ fn of_values(name: &str) -> Option<Handler> {
         "mset" => strings::mset,
         "msetnx" => strings::msetnx,
         "object" => introspect::object,
+        "pfadd" => counts::pfadd,
+        "pfcount" => counts::pfcount,
+        "pfdebug" => counts::pfdebug,
+        "pfmerge" => counts::pfmerge,
+        "pfselftest" => counts::pfselftest,
         "persist" => keys::persist,
         "pexpire" => keys::pexpire,
         "pexpireat" => keys::pexpireat,
@@ -110,6 +118,16 @@ fn of_collections(name: &str) -> Option<Handler> {
         "bzmpop" => zsets::bzmpop,
         "bzpopmax" => zsets::bzpopmax,
         "bzpopmin" => zsets::bzpopmin,
+        "geoadd" => geo::geoadd,
+        "geodist" => geo::geodist,
+        "geohash" => geo::geohash,
+        "geopos" => geo::geopos,
+        "georadius" => geo::georadius,
+        "georadius_ro" => geo::georadius_ro,
+        "georadiusbymember" => geo::georadiusbymember,
+        "georadiusbymember_ro" => geo::georadiusbymember_ro,
+        "geosearch" => geo::geosearch,
+        "geosearchstore" => geo::geosearchstore,
         "hdel" => hashes::hdel,
         "hexists" => hashes::hexists,
         "hget" => hashes::hget,
@@ -225,7 +243,11 @@ fn of_server(name: &str) -> Option<Handler> {
         "discard" => connection::discard,
         "echo" => connection::echo,
         "exec" => connection::exec,
+        "eval" | "eval_ro" => scripts::eval,
+        "evalsha" | "evalsha_ro" => scripts::evalsha,
         "failover" => admin::failover,
+        "fcall" | "fcall_ro" => scripts::fcall,
+        "function" => scripts::function,
         "hello" => connection::hello,
         "info" => admin::info,
         "lastsave" => admin::lastsave,
@@ -248,6 +270,7 @@ fn of_server(name: &str) -> Option<Handler> {
         "reset" => connection::reset,
         "role" => admin::role,
         "save" => admin::save,
+        "script" => scripts::script,
         "shutdown" => admin::shutdown,
         "slowlog" => admin::slowlog,
         "spublish" => pubsub::spublish,
