@@ -2,12 +2,12 @@
 
 mod active;
 mod coarse;
-mod mtu;
+mod database;
 mod quirks;
 mod signature;
 
 pub use active::ActiveStack;
 pub use coarse::coarse_os;
-pub use mtu::link_of_mtu;
+pub use database::{Database, FileError, Label, Match, Origin, Problem, Quality};
 pub use quirks::Quirks;
 pub use signature::{Context, Signature, Window, hop_distance, initial_ttl};
