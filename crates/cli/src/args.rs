@@ -92,6 +92,9 @@ pub enum Command {
     Credentials(Credentials),
     /// Shells they had, recorded.
     Sessions(Sessions),
+    /// Who belongs together, for a corpus of your own: no grid is needed.
+    #[command(subcommand)]
+    Cluster(Cluster),
     /// Attack every decky yourself, signed, and see each hop of the path from decoy to database.
     Drill(Drill),
     /// Worker: what deckies say, onto the bus (needs --nats).
@@ -337,6 +340,50 @@ pub enum SessionsCommand {
     },
 }
 
+#[derive(Debug, Subcommand)]
+pub enum Cluster {
+    /// Cluster campaigns and observations, and compare with the truth where it is known.
+    ///
+    /// Several files make one corpus. The language of campaigns and the form of observations: wiki/Clustering.md.
+    Run(ClusterRun),
+    /// Write a corpus as mixed as what the internet sends, with its truth, for `run`.
+    Mixed(ClusterMixed),
+}
+
+#[derive(Debug, Args)]
+pub struct ClusterRun {
+    /// Campaigns in YAML, or observations as lines of JSON.
+    #[arg(required = true, value_name = "FILE.yaml|OBSERVATIONS.ndjson")]
+    pub files: Vec<PathBuf>,
+    /// Plays the campaigns out the same way again.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Rules that hold up on real data, or those of the Python DECNET for comparison.
+    #[arg(long, value_enum, default_value_t = Profile::Strict)]
+    pub profile: Profile,
+    /// Each observation with its label and its truth.
+    #[arg(long)]
+    pub labels: bool,
+    /// Values that link nobody, beside those known: lines `family<TAB>value<TAB>name`.
+    #[arg(long, value_name = "FILE")]
+    pub commodity: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct ClusterMixed {
+    /// How many observations.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=2_000_000))]
+    pub rows: u32,
+    /// Share of actors, 0 to 1, that show the JA3 of one popular client.
+    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = share)]
+    pub popular_ja3: f64,
+    /// Draws the same corpus again.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
 #[derive(Debug, Args)]
 pub struct Drill {
     /// Only this decky.
@@ -362,6 +409,12 @@ pub enum Driver {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Profile {
+    Strict,
+    Compat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Mode {
     Unihost,
     Swarm,
@@ -377,6 +430,11 @@ pub enum IpStrategy {
 pub enum Containment {
     Strict,
     Open,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "a share is a number from 0 to 1".to_owned())
 }
 
 // === impl Driver ===

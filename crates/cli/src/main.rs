@@ -3,6 +3,7 @@
 
 mod args;
 mod catalogue;
+mod cluster;
 mod context;
 mod crew;
 mod deploy;
@@ -58,6 +59,7 @@ async fn run(cli: Cli) -> Result {
         Command::Collect => crew::alone(&cx, crew::Part::Collect, None).await,
         Command::Ingest(asked) => crew::alone(&cx, crew::Part::Ingest, asked.log_target.as_deref()).await,
         Command::Sessions(asked) => sessions::sessions(&cx, &asked).await,
+        Command::Cluster(asked) => cluster::cluster(&cx, &asked),
         Command::Drill(asked) => drill::drill(&cx, &asked).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "decnet", &mut std::io::stdout());
