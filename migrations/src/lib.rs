@@ -11,6 +11,7 @@ pub use sea_orm_migration::MigratorTrait;
 
 mod m0001_fleet;
 mod m0002_events;
+mod m0003_fingerprints;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -18,6 +19,10 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_fleet::Migration), Box::new(m0002_events::Migration)]
+        vec![
+            Box::new(m0001_fleet::Migration),
+            Box::new(m0002_events::Migration),
+            Box::new(m0003_fingerprints::Migration),
+        ]
     }
 }

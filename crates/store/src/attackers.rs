@@ -12,7 +12,10 @@ use crate::entity::attacker::{Column, Entity, Model};
 use crate::entity::target;
 use crate::page::{By, contains, is, single, within};
 use crate::value::moment;
-use crate::{Cursor, Error, Filter, Listing, Page, Result, Store};
+use crate::{Cursor, Error, Filter, Footprint, Listing, Page, Result, Store, footprint};
+
+/// Parts of the grid that report in the place of a service; nobody attacks them.
+const OBSERVERS: [&str; 2] = ["sniffer", "prober"];
 
 #[derive(Clone, Copy, Debug)]
 pub struct Attackers<'a> {
@@ -34,6 +37,12 @@ pub struct Attacker {
     /// Different ones: the same secret at the same service of another decky is another.
     pub credentials: i64,
     pub files: i64,
+    /// Connections that came about, and so prove the address.
+    pub handshakes: i64,
+    /// Changes of what probes were answered with.
+    pub rotation_count: i64,
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub last_rotation_at: Option<OffsetDateTime>,
     pub services: BTreeSet<String>,
     pub deckies: BTreeSet<String>,
 }
@@ -84,13 +93,20 @@ impl Attackers<'_> {
         Ok(rows.pop())
     }
 
+    /// What the attacker's machine looks like; an empty picture when nothing of it was seen.
+    pub async fn footprint(&self, ip: IpAddr) -> Result<Footprint> {
+        footprint::read(self.store, ip.to_canonical()).await
+    }
+
     async fn add_targets(&self, attackers: &mut [Attacker]) -> Result<()> {
         let ips: Vec<_> = attackers.iter().map(|attacker| attacker.ip.to_string()).collect();
         let targets = target::Entity::find().filter(target::Column::AttackerIp.is_in(ips));
         let mut rows: HashMap<_, _> = attackers.iter_mut().map(|row| (row.ip.to_string(), row)).collect();
         for target in targets.all(self.store.reader()).await? {
             if let Some(row) = rows.get_mut(&target.attacker_ip) {
-                row.services.insert(target.service);
+                if !OBSERVERS.contains(&target.service.as_str()) {
+                    row.services.insert(target.service);
+                }
                 row.deckies.insert(target.decky);
             }
         }
@@ -141,6 +157,9 @@ impl Attacker {
             logins: model.logins,
             credentials: model.credentials,
             files: model.files,
+            handshakes: model.handshakes,
+            rotation_count: model.rotation_count,
+            last_rotation_at: model.last_rotation_at.map(moment),
             services: BTreeSet::new(),
             deckies: BTreeSet::new(),
         })

@@ -16,9 +16,11 @@ mod drills;
 mod entity;
 mod error;
 mod events;
+mod footprint;
 mod ingest;
 mod operations;
 mod page;
+mod probes;
 mod sessions;
 mod settings;
 mod value;
@@ -41,9 +43,11 @@ pub use deckies::{Deckies, DeckyRow, LOCAL};
 pub use drills::{Drill, Drills};
 pub use error::Error;
 pub use events::{Events, StoredEvent};
+pub use footprint::{Footprint, OsEvidence, OsGuess, Shown, TcpFingerprint, Uptime, Vote};
 pub use ingest::Ingested;
 pub use operations::{Operation, OperationStatus, Operations, Step};
 pub use page::{Cursor, Filter, Listing, Order, OriginFilter, Page};
+pub use probes::{Candidate, Change, Probe, ProbeOutcome, ProbePeriod, ProbeState, Probes};
 pub use sessions::{Chunk, Session, Sessions};
 pub use settings::Settings;
 
@@ -132,6 +136,10 @@ impl Store {
 
     pub fn drills(&self) -> Drills<'_> {
         Drills { store: self }
+    }
+
+    pub fn probes(&self) -> Probes<'_> {
+        Probes { store: self }
     }
 
     pub(crate) fn writer(&self) -> &DatabaseConnection {

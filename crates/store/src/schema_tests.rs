@@ -46,8 +46,15 @@ async fn compare(bed: &backend::Bed) {
     same::<decky::Entity>(bed).await;
     same::<drill::Entity>(bed).await;
     same::<event::Entity>(bed).await;
+    same::<fingerprint::Entity>(bed).await;
+    same::<network::Entity>(bed).await;
     same::<operation::Entity>(bed).await;
     same::<operation_step::Entity>(bed).await;
+    same::<place::Entity>(bed).await;
+    same::<probe::Entity>(bed).await;
+    same::<probe_history::Entity>(bed).await;
+    same::<probe_state::Entity>(bed).await;
+    same::<probe_target::Entity>(bed).await;
     same::<secret::Entity>(bed).await;
     same::<session::Entity>(bed).await;
     same::<setting::Entity>(bed).await;

@@ -16,6 +16,9 @@ pub struct Model {
     pub logins: i64,
     pub credentials: i64,
     pub files: i64,
+    pub handshakes: i64,
+    pub rotation_count: i64,
+    pub last_rotation_at: Option<i64>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

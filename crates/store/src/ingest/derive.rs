@@ -7,6 +7,7 @@ use model::{Detail as _, Event, Origin, Report, detail};
 
 use super::bounds::{self, text};
 use super::credential::{self, Attempt};
+use super::footprint::{self, Marks};
 use super::rows::{
     ArtifactRow, AttackerRow, ChunkRow, CommandRow, CredentialRow, EventRow, SessionRow, SightingRow, TargetRow,
 };
@@ -33,6 +34,7 @@ pub(super) struct Batch {
     pub(super) sessions: BTreeMap<(String, String), SessionRow>,
     pub(super) credentials: BTreeMap<[u8; credential::KEY], CredentialRow>,
     pub(super) artifacts: BTreeMap<String, ArtifactRow>,
+    pub(super) marks: Marks,
 }
 
 // === impl Batch ===
@@ -67,6 +69,7 @@ impl Batch {
         let attacker = attacker(report);
         if let Some(ip) = attacker {
             self.add_contact(ip, event);
+            self.marks.add(ip, event);
             if let Some(attempt) = Attempt::of(report) {
                 self.add_attempt(ip, event, &attempt);
             }
@@ -104,10 +107,12 @@ impl Batch {
             logins: 0,
             credentials: 0,
             files: 0,
+            handshakes: 0,
         });
         attacker.first_seen = attacker.first_seen.min(at);
         attacker.last_seen = attacker.last_seen.max(at);
         attacker.events += 1;
+        attacker.handshakes += i64::from(footprint::is_handshake(&event.report));
         let key = (ip, event.decky.to_string(), service);
         let target = self
             .targets
@@ -204,9 +209,12 @@ impl Batch {
     }
 }
 
-/// Whose deed it is. What a machine sent by itself and its wall stopped is nobody's.
+/// Whose deed it is. What a machine did by itself, whether its wall stopped it or not, is nobody's.
 fn attacker(report: &Report) -> Option<IpAddr> {
-    let source = report.src.filter(|_| report.kind != detail::EgressBlocked::KIND)?;
+    let own = report.kind == detail::EgressBlocked::KIND
+        || report.kind == "tls_outbound"
+        || report.text("role") == Some("outbound");
+    let source = report.src.filter(|_| !own)?;
     Some(source.ip.to_canonical())
 }
 

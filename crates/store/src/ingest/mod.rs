@@ -3,6 +3,7 @@
 mod bounds;
 mod credential;
 mod derive;
+mod footprint;
 mod rows;
 mod write;
 
@@ -10,6 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use model::{Event, EventId, Origin};
+use sea_orm::DatabaseTransaction;
 
 use crate::drills::Drill;
 use crate::value::micros;
@@ -70,6 +72,16 @@ impl Store {
         done.drill_ids.extend(of_drills.map(|event| event.report.id));
         Ok(())
     }
+}
+
+/// Stores what the grid itself has to tell, within a transaction of something else. Such that are there stay.
+pub(crate) async fn own_events(transaction: &DatabaseTransaction, events: &[Event]) -> Result<()> {
+    let known = write::known_events(transaction, events).await?;
+    let mut batch = Batch::default();
+    for event in events.iter().filter(|event| !known.contains(&event.report.id.0)) {
+        batch.add(event, Origin::Internal);
+    }
+    Ok(write::batch(transaction, batch).await?)
 }
 
 /// The event's own origin, or `Drill` when a genuine drill was running from its source at that time.

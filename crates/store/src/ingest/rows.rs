@@ -17,6 +17,8 @@ pub(super) struct Table {
 pub(super) enum Merge {
     Sum,
     Least,
+    /// As `Least`, where either may be absent.
+    LeastKnown,
     Greatest,
     /// The older value, unless it is absent.
     First,
@@ -68,9 +70,10 @@ rows! {
     AttackerRow in "attackers", key ["ip"], merge [
         ("first_seen", Merge::Least), ("last_seen", Merge::Greatest), ("events", Merge::Sum), ("sessions", Merge::Sum),
         ("commands", Merge::Sum), ("logins", Merge::Sum), ("credentials", Merge::Sum), ("files", Merge::Sum),
+        ("handshakes", Merge::Sum),
     ] {
         ip: String, addr: Vec<u8>, first_seen: i64, last_seen: i64, events: i64, sessions: i64, commands: i64,
-        logins: i64, credentials: i64, files: i64,
+        logins: i64, credentials: i64, files: i64, handshakes: i64,
     }
     TargetRow in "attacker_targets", key ["attacker_ip", "decky", "service"], merge [
         ("first_seen", Merge::Least), ("last_seen", Merge::Greatest), ("events", Merge::Sum),
@@ -97,6 +100,25 @@ rows! {
         principal: Option<String>, secret_kind: String, secret_sha256: String, secret: Vec<u8>,
         secret_printable: String, fields: String, first_seen: i64, last_seen: i64, attempts: i64, successes: i64,
         failures: i64,
+    }
+    FingerprintRow in "fingerprints", key ["key"], merge [
+        ("detail", Merge::Last), ("weight", Merge::Sum), ("count", Merge::Sum), ("first_seen", Merge::Least),
+        ("last_seen", Merge::Greatest),
+    ] {
+        key: Vec<u8>, attacker_ip: String, kind: String, value: String, detail: Option<String>, weight: i64,
+        count: i64, first_seen: i64, last_seen: i64,
+    }
+    PlaceRow in "fingerprint_places", key ["key", "decky", "port"], merge [
+        ("count", Merge::Sum), ("first_seen", Merge::Least), ("last_seen", Merge::Greatest),
+    ] {
+        key: Vec<u8>, decky: String, port: i32, count: i64, first_seen: i64, last_seen: i64,
+    }
+    NetworkRow in "attacker_networks", key ["attacker_ip"], merge [
+        ("flows", Merge::Sum), ("retransmits", Merge::Sum), ("rtt_us", Merge::LeastKnown), ("uptime_s", Merge::Last),
+        ("uptime_at", Merge::Last), ("tcp_syn", Merge::Last),
+    ] {
+        attacker_ip: String, flows: i64, retransmits: i64, rtt_us: Option<i64>, uptime_s: Option<i64>,
+        uptime_at: Option<i64>, tcp_syn: Option<String>,
     }
     ArtifactRow in "artifacts", key ["sha256"], merge [
         ("first_seen", Merge::Least), ("last_seen", Merge::Greatest), ("sightings", Merge::Sum),

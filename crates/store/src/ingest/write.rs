@@ -48,7 +48,10 @@ pub(super) async fn batch(transaction: &DatabaseTransaction, batch: Batch) -> Do
     insert(transaction, batch.targets.into_values()).await?;
     insert(transaction, batch.sessions.into_values()).await?;
     insert(transaction, batch.credentials.into_values()).await?;
-    insert(transaction, batch.artifacts.into_values()).await
+    insert(transaction, batch.artifacts.into_values()).await?;
+    insert(transaction, batch.marks.fingerprints.into_values()).await?;
+    insert(transaction, batch.marks.places.into_values()).await?;
+    insert(transaction, batch.marks.networks.into_values()).await
 }
 
 async fn present<T>(transaction: &DatabaseTransaction, table: &str, column: &str, values: Vec<Value>) -> Done<Vec<T>>
@@ -138,6 +141,7 @@ impl Merge {
         let value = match self {
             Self::Sum => format!("{old} + {new}"),
             Self::Least => format!("CASE WHEN {new} < {old} THEN {new} ELSE {old} END"),
+            Self::LeastKnown => format!("CASE WHEN {old} IS NULL OR {new} < {old} THEN {new} ELSE {old} END"),
             Self::Greatest => format!("CASE WHEN {new} > {old} THEN {new} ELSE {old} END"),
             Self::First => format!("COALESCE({old}, {new})"),
             Self::Last => format!("COALESCE({new}, {old})"),

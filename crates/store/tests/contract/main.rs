@@ -3,8 +3,10 @@
 
 mod backend;
 mod fleet;
+mod footprint;
 mod ingest;
 mod listing;
+mod probes;
 mod sample;
 
 /// Makes one test per engine of each function `async fn name(bed: &Bed)`.
