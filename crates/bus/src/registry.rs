@@ -73,6 +73,14 @@ pub static FLEET: Stream = Stream {
     duplicate_window: Duration::from_secs(10 * MINUTE),
 };
 
+pub static INTEL: Stream = Stream {
+    name: "INTEL",
+    subjects: &["attacker.fingerprinted", "attacker.fingerprint_rotated"],
+    max_age: Duration::from_secs(72 * HOUR),
+    max_bytes: 5 * GIB,
+    duplicate_window: Duration::from_secs(10 * MINUTE),
+};
+
 pub static DLQ: Stream = Stream {
     name: "DLQ",
     subjects: &["system.dlq.*"],
@@ -81,7 +89,7 @@ pub static DLQ: Stream = Stream {
     duplicate_window: Duration::from_secs(2 * MINUTE),
 };
 
-pub static STREAMS: &[&Stream] = &[&LOGS, &FLEET, &DLQ];
+pub static STREAMS: &[&Stream] = &[&LOGS, &FLEET, &INTEL, &DLQ];
 
 /// Puts decoy events into the store.
 pub static INGEST: Durable = Durable {
@@ -103,6 +111,16 @@ pub static FAMILIES: &[Family] = &[
         "decky, decky_name, host, state, transition, source, previous_state",
     ),
     durable("decky.*.lifecycle", &FLEET, "lifecycle_id, operation, status, error"),
+    durable(
+        "attacker.fingerprinted",
+        &INTEL,
+        "attacker_ip, port, observed_at and the probe's fields; the type is the probe's name",
+    ),
+    durable(
+        "attacker.fingerprint_rotated",
+        &INTEL,
+        "attacker_ip, port, probe_type, old_hash, new_hash, rotation_count, ts",
+    ),
     durable("system.dlq.*", &DLQ, "id, subject, attempts, error, body"),
     family("system.log", Class::Telemetry, "one event"),
     family("system.*.health", Class::Telemetry, "a beat (`runtime::Beat`)"),

@@ -29,6 +29,11 @@ impl Subject {
     /// One event, after it was committed; sampled under load.
     pub const SYSTEM_LOG: Self = Self(Cow::Borrowed("system.log"));
 
+    /// A probe was answered.
+    pub const ATTACKER_FINGERPRINTED: Self = Self(Cow::Borrowed("attacker.fingerprinted"));
+    /// An endpoint answered a probe otherwise than before.
+    pub const ATTACKER_FINGERPRINT_ROTATED: Self = Self(Cow::Borrowed("attacker.fingerprint_rotated"));
+
     /// What deckies tell: one event, or a batch of them.
     pub fn event(host: &str, decky: &str, service: &str) -> Result<Self, SubjectError> {
         Self::join(&["event", &encode(host)?, &encode(decky)?, &encode(service)?])
