@@ -1,0 +1,71 @@
+//! What a certificate says, as fields.
+
+use model::Fields;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use time::OffsetDateTime;
+use time::macros::format_description;
+use wire::tls::certificate::Certificate;
+
+use crate::finding::fields;
+
+/// The fields of a leaf certificate; of what is none, only its digest.
+pub(super) fn describe(der: &[u8]) -> Fields {
+    let Some(read) = Certificate::read(der) else {
+        return fields([("cert_sha256", sha256(der).into())]);
+    };
+    fields([
+        ("cert_sha256", read.sha256.into()),
+        ("subject_cn", read.subject_cn.unwrap_or_default().into()),
+        ("subject", read.subject.into()),
+        ("issuer", read.issuer.into()),
+        ("self_signed", read.self_signed.into()),
+        ("not_before", moment(read.not_before)),
+        ("not_after", moment(read.not_after)),
+        ("serial", read.serial.into()),
+        ("signature_algorithm", read.signature_algorithm.into()),
+        ("key_type", read.key_type.into()),
+        ("key_bits", read.key_bits.into()),
+        ("spki_sha256", read.key_sha256.into()),
+        ("sans", read.sans.into()),
+    ])
+}
+
+/// A name the certificate is for, to ask for it by.
+pub(super) fn server_name(der: &[u8]) -> Option<String> {
+    let read = Certificate::read(der)?;
+    let names = read.sans.into_iter().chain(read.subject_cn);
+    let is_name = |name: &String| {
+        let is_address = name.parse::<std::net::IpAddr>().is_ok();
+        name.contains('.')
+            && !is_address
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'-')
+    };
+    names.map(|name| name.trim_start_matches("*.").to_owned()).find(is_name)
+}
+
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+fn moment(seconds: i64) -> Value {
+    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+    let at = OffsetDateTime::from_unix_timestamp(seconds).ok();
+    at.and_then(|at| at.format(format).ok())
+        .map_or(Value::Null, Value::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_certificate_has_a_digest_and_nothing_else() {
+        for bytes in [&b""[..], b"junk", &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff]] {
+            assert_eq!(describe(bytes).len(), 1);
+            assert_eq!(server_name(bytes), None);
+        }
+    }
+}
