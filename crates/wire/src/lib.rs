@@ -32,5 +32,7 @@ pub mod tcp;
 pub mod time;
 pub mod tls;
 pub mod udp;
+#[cfg(feature = "watch")]
+pub mod watch;
 
 pub use look::Look;

@@ -1,6 +1,6 @@
 //! When a packet was seen.
 
-use std::{ops::Add, time::Duration};
+use std::{fmt, ops::Add, time::Duration};
 
 /// Nanoseconds since 1970-01-01 UTC, as the capture says. Good until the year 2554.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,5 +25,45 @@ impl Add<Duration> for Time {
             self.0
                 .saturating_add(u64::try_from(more.as_nanos()).unwrap_or(u64::MAX)),
         )
+    }
+}
+
+impl fmt::Display for Time {
+    /// RFC 3339 with microseconds, in UTC.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seconds, micros) = (self.0 / 1_000_000_000, self.0 % 1_000_000_000 / 1_000);
+        let (days, of_day) = (seconds / 86_400, seconds % 86_400);
+        // Years begin in March here, so that leap days come last; 719_468 days lie before 1970.
+        let days = days + 719_468;
+        let era = days / 146_097;
+        let of_era = days % 146_097;
+        let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+        let of_year = of_era - (365 * year + year / 4 - year / 100);
+        let month = (5 * of_year + 2) / 153;
+        let day = of_year - (153 * month + 2) / 5 + 1;
+        let month = if month < 10 { month + 3 } else { month - 9 };
+        let year = year + era * 400 + u64::from(month <= 2);
+        let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_written_as_others_write_it() {
+        for (nanos, written) in [
+            (0, "1970-01-01T00:00:00.000000Z"),
+            (951_782_400_000_001_000, "2000-02-29T00:00:00.000001Z"),
+            (1_769_860_799_999_999_999, "2026-01-31T11:59:59.999999Z"),
+            (4_107_542_400_000_000_000, "2100-03-01T00:00:00.000000Z"),
+        ] {
+            assert_eq!(Time(nanos).to_string(), written);
+        }
     }
 }

@@ -55,6 +55,11 @@ const MAX_RANGES: usize = 64;
 // === impl Half ===
 
 impl Half {
+    /// The lowest sequence number of data that it sent, or is to send.
+    pub fn start(&self) -> Option<u32> {
+        self.sent.lowest.map(|range| range.start)
+    }
+
     /// The side's first sequence number after its SYN.
     pub(super) fn begin(&mut self, next: u32) {
         self.sent = Sent {

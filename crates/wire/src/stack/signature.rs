@@ -121,6 +121,13 @@ impl Signature {
             .to_string()
     }
 
+    /// [`Signature::stack_sig`] and [`Signature::stack_hash`], the one made from the other.
+    pub fn stack_sig_and_hash(&self) -> (String, String) {
+        let written = self.stack_sig();
+        let hash = short_hash(&written);
+        (written, hash)
+    }
+
     /// The first 32 hex digits of the SHA-256 of [`Signature::stack_sig`].
     pub fn stack_hash(&self) -> String {
         short_hash(&self.stack_sig())
