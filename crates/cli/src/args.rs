@@ -192,6 +192,9 @@ pub struct Deploy {
     /// Run deckies although their egress wall could not be built. Dangerous.
     #[arg(long)]
     pub allow_uncontained: bool,
+    /// Make the network anew where it has to change, even with deckies on it.
+    #[arg(long)]
+    pub recreate_network: bool,
     /// Make base images anew.
     #[arg(long)]
     pub no_cache: bool,

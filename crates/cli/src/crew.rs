@@ -56,8 +56,8 @@ pub fn crew(cx: &Context, bus: &Bus, store: &Store, docker: Option<&Docker>, par
             artifacts: cx.state_dir().join("artifacts"),
         };
         crew.runner(move || Collector::new(logs.clone(), kept.clone(), config.clone()));
-        let (docker, kept) = (docker.clone(), store.clone());
-        crew.runner(move || Guardian::new(docker.clone(), kept.clone(), LOCAL));
+        let (docker, kept, paths) = (docker.clone(), store.clone(), grid::paths(cx));
+        crew.runner(move || Guardian::new(docker.clone(), kept.clone(), paths.clone(), LOCAL));
     }
     if parts.contains(&Part::Ingest) {
         let kept = store.clone();

@@ -39,6 +39,7 @@ pub async fn deploy(cx: &Context, asked: &args::Deploy) -> Result {
         atomic: asked.atomic,
         prune: !asked.additive,
         allow_uncontained: asked.allow_uncontained,
+        may_cut: asked.recreate_network,
         ..Options::default()
     };
     stand(cx, &catalogue, &docker, &store, fleet, &settings, Some(asked.yes), bar).await

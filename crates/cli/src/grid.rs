@@ -22,7 +22,8 @@ pub fn hand(cx: &Context, docker: &Docker, store: &Store) -> Result<Engine> {
     Ok(Engine::new(docker.clone(), store.clone(), Scope::fleet(), paths(cx)))
 }
 
-fn paths(cx: &Context) -> Paths {
+/// Where things lie on this host.
+pub fn paths(cx: &Context) -> Paths {
     let state_file = std::env::var_os("DECNET_STATE_FILE").map(PathBuf::from);
     Paths {
         state_dir: cx.state_dir().to_owned(),

@@ -70,6 +70,7 @@ async fn up(name: &str, image: &str, decoy: &Path, spec: &Path) -> Result<(), Bo
         egress: decky.egress,
         scope: vec![ip],
         never: networks.never(network.gateway).await?,
+        calls_back: false,
     };
     containers.wall(&id, &decky.name, &wall).await?;
     containers.go(&id, &decky.name).await?;

@@ -110,7 +110,7 @@ impl Containers {
             reason: e.to_string(),
         })?;
         let name = match name {
-            As::Itself => spec.name.to_string(),
+            As::Itself => name_of(&spec.name),
             As::Next => format!("{}{NEXT}", spec.name),
         };
         let options = CreateContainerOptions {
@@ -141,6 +141,7 @@ impl Containers {
                 status: 403, message, ..
             } => Error::AddressInUse {
                 decky: decky.to_string(),
+                address: None,
                 message,
             },
             error => error,
@@ -174,9 +175,7 @@ impl Containers {
 
     /// Gives a container made with [`As::Next`] the decky's own name.
     pub async fn promote(&self, id: &str, decky: &Name) -> Result<(), Error> {
-        let options = RenameContainerOptions {
-            name: decky.to_string(),
-        };
+        let options = RenameContainerOptions { name: name_of(decky) };
         let rename = || self.docker.api.rename_container(id, options.clone());
         self.docker
             .call(format!("renaming `{decky}`"), limit::ACT, rename)
@@ -336,6 +335,14 @@ impl Life {
         }
         NetNs::open(Path::new(&self.namespace))
             .map_err(Error::io(format!("opening the network namespace of `{decky}`")))
+    }
+}
+
+/// The decky's own name; the engine takes none of a single letter.
+fn name_of(decky: &Name) -> String {
+    match decky.as_str() {
+        short if short.len() < 2 => format!("decky-{short}"),
+        name => name.to_owned(),
     }
 }
 

@@ -127,8 +127,15 @@ pub enum Error {
         limit: Duration,
         words: String,
     },
-    #[error("the address of `{decky}` is in use on its network ({message}): give it another, or free that one")]
-    AddressInUse { decky: String, message: String },
+    #[error(
+        "the address of `{decky}`{} is in use on its network ({message}): give it another, or free that one",
+        .address.map(|address| format!(", {address},")).unwrap_or_default()
+    )]
+    AddressInUse {
+        decky: String,
+        address: Option<Ipv4Addr>,
+        message: String,
+    },
     #[error("there is a container `{name}` that is not ours: rename the decky, or remove it with `docker rm {name}`")]
     ContainerName { name: String },
     #[error(transparent)]
@@ -187,6 +194,14 @@ impl Error {
             | Self::ContainerName { .. } => Kind::Conflict,
             _ => Kind::Runtime,
         }
+    }
+
+    /// With the address that is in use, where that is what is wrong.
+    pub(crate) fn at(mut self, ip: Ipv4Addr) -> Self {
+        if let Self::AddressInUse { address, .. } = &mut self {
+            *address = Some(ip);
+        }
+        self
     }
 
     /// Whether the same call may succeed a little later.

@@ -2,22 +2,28 @@
 //! it is walled again before it may open a port, and told what changed while it was away.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use futures_util::stream::BoxStream;
 use model::Name;
 use model::fleet::{DeckySpec, NetworkSpec};
 use tokio::sync::mpsc;
 
+use crate::apply::Paths;
 use crate::containers::{Container, Containers};
 use crate::docker::Docker;
 use crate::egress::{Blocked, Watch};
 use crate::error::Error;
 use crate::labels::Scope;
+use crate::lock::Lock;
 use crate::logs::Logs;
 use crate::network::Networks;
 use crate::wall::Wall;
 
 pub struct Guard {
+    scope: Scope,
+    /// Where the scope's lock lies.
+    run: PathBuf,
     containers: Containers,
     networks: Networks,
     logs: Logs,
@@ -25,6 +31,12 @@ pub struct Guard {
     held: BTreeMap<Name, Held>,
     /// What stands on the host beside the machines was seen to: it does not outlive a boot of the host.
     has_settled: bool,
+}
+
+/// Held from reading what is wanted to having seen to it: nobody changes the grid meanwhile.
+#[derive(Debug)]
+pub struct Turn {
+    _lock: Lock,
 }
 
 /// A machine that was seen to, as it runs now.
@@ -40,8 +52,10 @@ struct Held {
 
 impl Guard {
     /// What walls stop is told to `tell`.
-    pub fn new(docker: &Docker, scope: &Scope, tell: mpsc::Sender<Blocked>) -> Self {
+    pub fn new(docker: &Docker, scope: &Scope, paths: &Paths, tell: mpsc::Sender<Blocked>) -> Self {
         Self {
+            scope: scope.clone(),
+            run: paths.run(),
             containers: Containers::new(docker.clone(), scope.clone()),
             networks: Networks::new(docker.clone(), scope.clone()),
             logs: Logs::new(docker.clone(), scope.clone()),
@@ -56,9 +70,15 @@ impl Guard {
         self.logs.changes()
     }
 
+    /// None while the grid is being changed: whoever changes it raises the walls, and what is wanted is not settled.
+    pub fn turn(&self) -> Result<Option<Turn>, Error> {
+        let lock = Lock::share(&self.run, &self.scope)?;
+        Ok(lock.map(|lock| Turn { _lock: lock }))
+    }
+
     /// Sees to every running machine that is `desired` and was not seen to as it runs now. What went wrong with one
     /// does not keep it from the others; how many there are behind their walls.
-    pub async fn pass(&mut self, desired: &[DeckySpec], network: &NetworkSpec) -> Result<usize, Error> {
+    pub async fn pass(&mut self, _turn: Turn, desired: &[DeckySpec], network: &NetworkSpec) -> Result<usize, Error> {
         let running = self.containers.list().await?;
         let running: Vec<_> = running.into_iter().filter(|container| container.is_running).collect();
         self.held.retain(|name, held| {
@@ -77,11 +97,7 @@ impl Guard {
             let Some(container) = running.iter().find(|c| c.decky == decky.name && !c.is_next) else {
                 continue;
             };
-            let wall = Wall {
-                egress: decky.egress,
-                scope: scope.clone(),
-                never: never.clone(),
-            };
+            let wall = Wall::around(decky, &scope, &never);
             if let Err(error) = self.see_to(container, decky, wall).await {
                 tracing::warn!(decky = %decky.name, %error, "not guarded");
             }

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -10,37 +11,42 @@ use nix::fcntl::{Flock, FlockArg};
 use crate::error::Error;
 use crate::labels::Scope;
 
-/// Held while the grid is being changed.
+/// Held while the grid is being changed, or looked after.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _held: Flock<File>,
 }
 
+/// For those who look after the grid to be done with what they are at.
+const PATIENCE: Duration = Duration::from_secs(30);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
 // === impl Lock ===
 
 impl Lock {
-    /// Takes the lock of `scope`, saying what for; an error naming the holder when it is taken.
-    pub(crate) fn take(directory: &Path, scope: &Scope, what_for: &str) -> Result<Self, Error> {
+    /// Takes the lock of `scope` for oneself, saying what for; an error naming the holder when another has it so.
+    pub(crate) async fn take(directory: &Path, scope: &Scope, what_for: &str) -> Result<Self, Error> {
         let path = path(directory, scope);
         let doing = || format!("locking {}", path.display());
         std::fs::create_dir_all(directory).map_err(Error::io(doing()))?;
-        let file = open(&path).map_err(Error::io(doing()))?;
-        let mut held = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(held) => held,
-            Err((mut file, Errno::EWOULDBLOCK)) => {
-                let mut holder = String::new();
-                let _ = file.read_to_string(&mut holder);
+        let deadline = Instant::now() + PATIENCE;
+        let mut held = loop {
+            let file = open(&path).map_err(Error::io(doing()))?;
+            let mut file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(held) => break held,
+                Err((file, Errno::EWOULDBLOCK)) => file,
+                Err((_, errno)) => return Err(Error::io(doing())(errno.into())),
+            };
+            let mut holder = String::new();
+            let _ = file.read_to_string(&mut holder);
+            let is_shared = Flock::lock(file, FlockArg::LockSharedNonblock).is_ok();
+            if !is_shared || Instant::now() >= deadline {
                 return Err(Error::Locked {
                     scope: scope.to_string(),
                     holder: holder.trim().to_owned(),
                 });
             }
-            Err((_, errno)) => {
-                return Err(Error::Io {
-                    doing: doing(),
-                    source: errno.into(),
-                });
-            }
+            tokio::time::sleep(LOOK_EVERY).await;
         };
         let note = format!("`{what_for}`, process {}", std::process::id());
         held.set_len(0)
@@ -48,6 +54,19 @@ impl Lock {
             .and_then(|()| held.write_all(note.as_bytes()))
             .map_err(Error::io(doing()))?;
         Ok(Self { _held: held })
+    }
+
+    /// Takes it together with others who look after the grid; none while it is being changed.
+    pub(crate) fn share(directory: &Path, scope: &Scope) -> Result<Option<Self>, Error> {
+        let path = path(directory, scope);
+        let doing = || format!("locking {}", path.display());
+        std::fs::create_dir_all(directory).map_err(Error::io(doing()))?;
+        let file = open(&path).map_err(Error::io(doing()))?;
+        match Flock::lock(file, FlockArg::LockSharedNonblock) {
+            Ok(held) => Ok(Some(Self { _held: held })),
+            Err((_, Errno::EWOULDBLOCK)) => Ok(None),
+            Err((_, errno)) => Err(Error::io(doing())(errno.into())),
+        }
     }
 }
 
@@ -68,19 +87,35 @@ fn path(directory: &Path, scope: &Scope) -> PathBuf {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_second_taker_is_told_who_was_first_and_may_have_it_afterwards() {
+    #[tokio::test]
+    async fn a_second_taker_is_told_who_was_first_and_may_have_it_afterwards() {
         let directory = tempfile::tempdir().unwrap();
-        let scope = Scope::fleet();
-        let first = Lock::take(directory.path(), &scope, "deploy").unwrap();
-        let second = Lock::take(directory.path(), &scope, "teardown").unwrap_err();
+        let (path, scope) = (directory.path(), Scope::fleet());
+        let first = Lock::take(path, &scope, "deploy").await.unwrap();
+        let second = Lock::take(path, &scope, "teardown").await.unwrap_err();
         assert_eq!(second.kind(), crate::Kind::Conflict);
         assert!(second.to_string().contains("`deploy`"), "{second}");
         assert!(
-            Lock::take(directory.path(), &Scope::named("other"), "deploy").is_ok(),
+            Lock::take(path, &Scope::named("other"), "deploy").await.is_ok(),
             "another scope is free"
         );
         drop(first);
-        Lock::take(directory.path(), &scope, "teardown").unwrap();
+        Lock::take(path, &scope, "teardown").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_looks_after_the_grid_waits_for_a_change_and_a_change_waits_for_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, scope) = (directory.path(), Scope::fleet());
+        let change = Lock::take(path, &scope, "deploy").await.unwrap();
+        assert!(Lock::share(path, &scope).unwrap().is_none());
+        drop(change);
+        let (one, two) = (Lock::share(path, &scope).unwrap(), Lock::share(path, &scope).unwrap());
+        assert!(one.is_some() && two.is_some());
+        let (change, ()) = tokio::join!(Lock::take(path, &scope, "deploy"), async {
+            tokio::time::sleep(LOOK_EVERY).await;
+            drop((one, two));
+        });
+        change.unwrap();
     }
 }

@@ -8,7 +8,8 @@ use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr};
 use std::process::{Command, Stdio};
 
-use model::fleet::Egress;
+use model::fleet::{DeckySpec, Egress};
+use model::machine::Proto;
 
 use crate::error::Error;
 use crate::netns::NetNs;
@@ -23,6 +24,13 @@ pub(crate) const LOG_BYTES: u16 = 96;
 const EMBEDDED_RESOLVER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 11);
 /// Link-local, where clouds keep the metadata of the instance.
 const METADATA: &str = "169.254.0.0/16";
+
+/// Control port of FTP, and the port its server calls back from in active mode (RFC 959 §3.2).
+const FTP: u16 = 21;
+const FTP_DATA: u16 = 20;
+/// Clients of FTP remembered, and for how long after the last answer to one.
+const CALLERS: u32 = 1024;
+const CALLERS_FOR: &str = "5m";
 
 /// On packets that are to be swallowed on their way out. Setting one takes a capability nobody inside has.
 const STOPPED_MARK: u32 = 1;
@@ -53,11 +61,23 @@ pub struct Wall {
     pub scope: Vec<Ipv4Addr>,
     /// The host's addresses and the gateway: reachable under none.
     pub never: Vec<IpAddr>,
+    /// It serves FTP, which in active mode calls its client back.
+    pub calls_back: bool,
 }
 
 // === impl Wall ===
 
 impl Wall {
+    pub(crate) fn around(spec: &DeckySpec, scope: &[Ipv4Addr], never: &[IpAddr]) -> Self {
+        let mut ports = spec.machine.services.iter().flat_map(|service| &service.ports);
+        Self {
+            egress: spec.egress,
+            scope: scope.to_vec(),
+            never: never.to_vec(),
+            calls_back: ports.any(|port| port.port == FTP && port.proto == Proto::Tcp),
+        }
+    }
+
     /// Builds the wall, or rebuilds one that stands; there is no moment without one in between.
     pub(crate) async fn raise(&self, decky: &str, namespace: &NetNs) -> Result<(), Error> {
         let (quiet, plain) = (self.rules(Stop::Quietly), self.rules(Stop::Plainly));
@@ -98,6 +118,15 @@ impl Wall {
             never4.map(ToString::to_string).chain([METADATA.to_owned()]),
         );
         set(&mut text, "never6", "ipv6_addr", never6.map(ToString::to_string));
+        let (mut remember, mut call_back) = (String::new(), String::new());
+        if self.calls_back {
+            let _ = writeln!(
+                text,
+                "    set callers {{ type ipv4_addr; flags dynamic,timeout; timeout {CALLERS_FOR}; size {CALLERS}; }}"
+            );
+            remember = format!("tcp sport {FTP} ct state established update @callers {{ ip daddr }}");
+            call_back = format!("tcp sport {FTP_DATA} ip daddr @callers limit rate 2/second burst 60 packets accept");
+        }
         let rest = match self.egress {
             Egress::Strict => "jump stopped",
             Egress::Open => "accept",
@@ -112,6 +141,7 @@ impl Wall {
             "\
     chain output {{
         type filter hook output priority filter; policy drop;
+        {remember}
         ct state established,related accept
         tcp flags & rst == rst accept
         icmp type {{ echo-reply, destination-unreachable, time-exceeded }} accept
@@ -123,6 +153,7 @@ impl Wall {
         ip daddr @never4 jump stopped
         ip6 daddr @never6 jump stopped
         ip daddr @scope accept
+        {call_back}
         icmpv6 type {{ nd-router-solicit, mld-listener-report, mld2-listener-report }} drop
         ip protocol igmp drop
         {rest}
@@ -182,6 +213,7 @@ mod tests {
             egress,
             scope: vec![Ipv4Addr::new(10, 9, 0, 2), Ipv4Addr::new(10, 9, 0, 3)],
             never: vec!["10.9.0.1".parse().unwrap(), "fd00::1".parse().unwrap()],
+            calls_back: true,
         }
     }
 
@@ -197,6 +229,7 @@ mod tests {
             egress: Egress::Strict,
             scope: Vec::new(),
             never: Vec::new(),
+            calls_back: false,
         }
         .rules(Stop::Plainly);
         netns::in_a_new_one(move || nft(&alone)).await.unwrap();
@@ -208,6 +241,7 @@ mod tests {
         let at = |needle: &str| rules.find(needle).unwrap_or_else(|| panic!("{needle} in {rules}"));
         assert!(at("ip daddr 127.0.0.11 drop") < at("oifname lo accept"));
         assert!(at("@never4 jump stopped") < at("@scope accept"));
+        assert!(at("@never4 jump stopped") < at("tcp sport 20 ip daddr @callers"));
         assert!(at("policy drop") < at("established,related accept"));
         assert!(rules.contains("elements = { 10.9.0.1, 169.254.0.0/16 }"));
         assert!(!rules.contains("        accept\n"));

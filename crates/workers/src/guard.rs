@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bus::{Bus, Envelope, Subject};
-use engine::{Docker, Guard, Scope};
+use engine::{Docker, Guard, Paths, Scope};
 use futures_util::StreamExt as _;
 use model::detail::EgressBlocked;
 use model::event::{Endpoint, EventId, Origin, Report};
@@ -20,7 +20,8 @@ use crate::Error;
 
 /// The machines are looked at this often, whatever the engine reports.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
-/// After a failure, and after a change: a machine that restarts is seen a moment later.
+/// After a failure, and after a change: a machine that restarts is seen a moment later. And while somebody changes the
+/// grid.
 const SOON: Duration = Duration::from_millis(200);
 /// What walls stopped and nobody has taken yet.
 const QUEUE: usize = 1024;
@@ -34,6 +35,7 @@ const SEEN_FROM_OUTSIDE: &str = "00000000";
 pub struct Guardian {
     docker: Docker,
     store: Store,
+    paths: Paths,
     host: String,
 }
 
@@ -41,10 +43,11 @@ pub struct Guardian {
 
 impl Guardian {
     /// `host` is this host's uuid, or `local`.
-    pub fn new(docker: Docker, store: Store, host: impl Into<String>) -> Self {
+    pub fn new(docker: Docker, store: Store, paths: Paths, host: impl Into<String>) -> Self {
         Self {
             docker,
             store,
+            paths,
             host: host.into(),
         }
     }
@@ -64,13 +67,22 @@ impl Guardian {
             .map(|network| (specs, network)))
     }
 
-    async fn pass(&self, guard: &mut Guard, cx: &Cx) -> Result<(), Error> {
+    /// When to look again.
+    async fn pass(&self, guard: &mut Guard, cx: &Cx) -> Result<Instant, Error> {
+        let turn = match guard.turn() {
+            Ok(Some(turn)) => turn,
+            Ok(None) => return Ok(Instant::now() + SOON),
+            Err(error) => {
+                cx.fault(&error);
+                return Ok(Instant::now() + LOOK_EVERY);
+            }
+        };
         if let Some((deckies, network)) = self.desired().await?
-            && let Err(error) = guard.pass(&deckies, &network).await
+            && let Err(error) = guard.pass(turn, &deckies, &network).await
         {
             cx.fault(&error);
         }
-        Ok(())
+        Ok(Instant::now() + LOOK_EVERY)
     }
 }
 
@@ -80,7 +92,7 @@ impl Runner for Guardian {
 
     async fn run(&mut self, cx: &Cx) -> Result<(), Error> {
         let (tell, mut stopped) = mpsc::channel(QUEUE);
-        let mut guard = Guard::new(&self.docker, &Scope::fleet(), tell);
+        let mut guard = Guard::new(&self.docker, &Scope::fleet(), &self.paths, tell);
         let mut changes = guard.changes();
         let mut look_at = Instant::now();
         while !cx.is_cancelled() {
@@ -96,8 +108,7 @@ impl Runner for Guardian {
                     }
                 }
                 () = sleep_until(look_at) => {
-                    look_at = Instant::now() + LOOK_EVERY;
-                    self.pass(&mut guard, cx).await?;
+                    look_at = self.pass(&mut guard, cx).await?;
                     cx.alive();
                 }
                 Some((decky, blocked)) = stopped.recv() => self.tell(cx.bus(), decky, blocked).await?,

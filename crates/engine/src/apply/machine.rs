@@ -209,7 +209,8 @@ impl Site<'_> {
     pub(super) async fn bring_up(&self, id: &str, spec: &DeckySpec, resync: bool) -> Result<BTreeSet<Port>, Error> {
         let containers = &self.engine.containers;
         self.progress.decky(&spec.name, Phase::Starting);
-        containers.start(id, &spec.name).await?;
+        let started = containers.start(id, &spec.name).await;
+        started.map_err(|error| error.at(spec.ip))?;
         self.progress.decky(&spec.name, Phase::Walling);
         self.wall(id, spec).await?;
         if resync {
@@ -221,11 +222,7 @@ impl Site<'_> {
     }
 
     async fn wall(&self, id: &str, spec: &DeckySpec) -> Result<(), Error> {
-        let wall = Wall {
-            egress: spec.egress,
-            scope: self.scope.clone(),
-            never: self.never.clone(),
-        };
+        let wall = Wall::around(spec, &self.scope, &self.never);
         match self.engine.containers.wall(id, &spec.name, &wall).await {
             Err(error @ Error::Wall { .. }) if self.options.allow_uncontained => {
                 tracing::warn!(decky = %spec.name, %error, "let go WITHOUT a wall, as allowed");

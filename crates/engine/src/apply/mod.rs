@@ -146,7 +146,7 @@ impl Engine {
         options: &Options,
         progress: &Progress,
     ) -> Result<Outcome, Error> {
-        let _lock = self.lock("deploy")?;
+        let _lock = self.lock("deploy").await?;
         self.recover().await?;
         let operation = Uuid::now_v7();
         let names: Vec<&Name> = desired.deckies.iter().map(|spec| &spec.name).collect();
@@ -306,8 +306,8 @@ impl Engine {
         Ok(rows.into_iter().filter(|row| row.host == LOCAL).collect())
     }
 
-    pub(crate) fn lock(&self, what_for: &str) -> Result<Lock, Error> {
-        Lock::take(&self.paths.run(), &self.scope, what_for)
+    pub(crate) async fn lock(&self, what_for: &str) -> Result<Lock, Error> {
+        Lock::take(&self.paths.run(), &self.scope, what_for).await
     }
 }
 

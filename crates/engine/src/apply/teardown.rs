@@ -19,7 +19,7 @@ use crate::progress::{Phase, Progress};
 impl Engine {
     /// Removes one decky. With the last one go the network and what stands beside it.
     pub async fn teardown(&self, name: &Name, progress: &Progress) -> Result<Outcome, Error> {
-        let _lock = self.lock("teardown")?;
+        let _lock = self.lock("teardown").await?;
         self.recover().await?;
         let containers = self.containers.list().await?;
         let of_it: Vec<&Container> = containers.iter().filter(|container| container.decky == *name).collect();
@@ -38,7 +38,7 @@ impl Engine {
 
     /// Removes everything of the scope, known or not: containers, network, links, rules, rows, images we made.
     pub async fn teardown_all(&self, progress: &Progress) -> Result<Outcome, Error> {
-        let _lock = self.lock("teardown --all")?;
+        let _lock = self.lock("teardown --all").await?;
         let containers = self.containers.list().await?;
         let rows = self.rows().await?;
         let names: BTreeSet<Name> = containers

@@ -101,6 +101,7 @@ impl Rig {
             egress: Egress::Strict,
             scope: scope.to_vec(),
             never: vec![self.gateway.into()],
+            calls_back: false,
         }
     }
 
