@@ -208,7 +208,8 @@ fn base_name(distro: &Distro) -> String {
 
 fn key(distro: &Distro) -> String {
     let mut hash = Sha256::new();
-    let parts = [LAYOUT, &distro.image].into_iter();
+    let sources = distro.debootstrap.as_ref().map_or("", |release| &release.sources);
+    let parts = [LAYOUT, &distro.image, sources].into_iter();
     let userland = distro
         .userland
         .packages

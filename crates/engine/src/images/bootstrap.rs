@@ -4,61 +4,11 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use fleet::catalogue::Distro;
+use fleet::catalogue::{Debootstrap, Distro};
 
 use super::mirror::{self, Source};
 use crate::error::Error;
 use crate::progress::Progress;
-
-/// A release that can be built, and what its own package list looks like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Suite {
-    family: &'static str,
-    codename: &'static str,
-    /// `/etc/apt/sources.list` as a fresh install has it.
-    sources: &'static str,
-}
-
-const SUITES: [(&str, Suite); 4] = [
-    (
-        "debian:bookworm",
-        Suite {
-            family: "debian",
-            codename: "bookworm",
-            sources: "deb http://deb.debian.org/debian bookworm main\n\
-                      deb http://deb.debian.org/debian bookworm-updates main\n\
-                      deb http://security.debian.org/debian-security bookworm-security main\n",
-        },
-    ),
-    (
-        "ubuntu:22.04",
-        Suite {
-            family: "ubuntu",
-            codename: "jammy",
-            sources: "deb http://archive.ubuntu.com/ubuntu jammy main restricted universe multiverse\n\
-                      deb http://archive.ubuntu.com/ubuntu jammy-updates main restricted universe multiverse\n\
-                      deb http://security.ubuntu.com/ubuntu jammy-security main restricted universe multiverse\n",
-        },
-    ),
-    (
-        "ubuntu:20.04",
-        Suite {
-            family: "ubuntu",
-            codename: "focal",
-            sources: "deb http://archive.ubuntu.com/ubuntu focal main restricted universe multiverse\n\
-                      deb http://archive.ubuntu.com/ubuntu focal-updates main restricted universe multiverse\n\
-                      deb http://security.ubuntu.com/ubuntu focal-security main restricted universe multiverse\n",
-        },
-    ),
-    (
-        "kalilinux/kali-rolling",
-        Suite {
-            family: "kali",
-            codename: "kali-rolling",
-            sources: "deb http://http.kali.org/kali kali-rolling main contrib non-free non-free-firmware\n",
-        },
-    ),
-];
 
 /// What the build leaves in the tree that tells of the host it was built on, or of the build.
 const TRACES: [&str; 6] = [
@@ -77,15 +27,15 @@ pub(super) async fn tar(distro: &Distro, key: &str, cache: &Path, progress: &Pro
     if tokio::fs::try_exists(&tar).await.unwrap_or(false) {
         return Ok(tar);
     }
-    let suite = suite(&distro.image).ok_or_else(|| Error::NotBuildable {
+    let release = distro.debootstrap.clone().ok_or_else(|| Error::NotBuildable {
         distro: distro.slug.clone(),
     })?;
     let (distro, cache, made, progress) = (distro.clone(), cache.to_owned(), tar.clone(), progress.clone());
     let built = tokio::task::spawn_blocking(move || {
         std::fs::create_dir_all(&cache).map_err(Error::io(format!("making {}", cache.display())))?;
         let root = tempdir(&cache)?;
-        build(&distro, suite, &root.0, &progress)?;
-        tidy(suite, &root.0).map_err(Error::io("tidying the new root file system"))?;
+        build(&distro, &release, &root.0, &progress)?;
+        tidy(&release, &root.0).map_err(Error::io("tidying the new root file system"))?;
         progress.image(&distro.image, "packing");
         pack(&root.0, &made)
     });
@@ -98,22 +48,15 @@ pub(super) async fn tar(distro: &Distro, key: &str, cache: &Path, progress: &Pro
     Ok(tar)
 }
 
-fn suite(image: &str) -> Option<Suite> {
-    SUITES
-        .iter()
-        .find(|(name, _)| image.strip_suffix("-slim").unwrap_or(image) == *name)
-        .map(|(_, suite)| *suite)
-}
-
-fn build(distro: &Distro, suite: Suite, root: &Path, progress: &Progress) -> Result<(), Error> {
+fn build(distro: &Distro, release: &Debootstrap, root: &Path, progress: &Progress) -> Result<(), Error> {
     let doing = || format!("building {} with debootstrap", distro.display);
     let mut command = Command::new("debootstrap");
     command
         .args(["--variant=minbase", "--force-check-gpg"])
         .arg(format!("--include={}", distro.userland.packages.join(",")))
-        .arg(suite.codename)
+        .arg(&release.suite)
         .arg(root);
-    if let Some(mirror) = host_mirror(suite) {
+    if let Some(mirror) = host_mirror(release) {
         command.arg(mirror);
     }
     let child = command
@@ -152,9 +95,9 @@ fn build(distro: &Distro, suite: Suite, root: &Path, progress: &Progress) -> Res
     })
 }
 
-fn host_mirror(suite: Suite) -> Option<String> {
-    let release = mirror::release(&std::fs::read_to_string("/etc/os-release").unwrap_or_default());
-    mirror::choose(&host_sources(), &release, suite.family, suite.codename)
+fn host_mirror(release: &Debootstrap) -> Option<String> {
+    let host = mirror::release(&std::fs::read_to_string("/etc/os-release").unwrap_or_default());
+    mirror::choose(&host_sources(), &host, &release.family, &release.suite)
 }
 
 fn host_sources() -> Vec<Source> {
@@ -176,7 +119,7 @@ fn host_sources() -> Vec<Source> {
 }
 
 /// Removes what only the build host could have put there.
-fn tidy(suite: Suite, root: &Path) -> std::io::Result<()> {
+fn tidy(release: &Debootstrap, root: &Path) -> std::io::Result<()> {
     for trace in TRACES {
         let path = root.join(trace);
         match std::fs::symlink_metadata(&path) {
@@ -194,7 +137,7 @@ fn tidy(suite: Suite, root: &Path) -> std::io::Result<()> {
             std::fs::write(path, "")?;
         }
     }
-    std::fs::write(root.join("etc/apt/sources.list"), suite.sources)
+    std::fs::write(root.join("etc/apt/sources.list"), &release.sources)
 }
 
 /// By a temporary name first: a tar of that name is whole.
@@ -243,13 +186,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn images_of_releases_that_can_be_built_are_known_with_and_without_slim() {
-        assert_eq!(suite("debian:bookworm-slim").unwrap().codename, "bookworm");
-        assert_eq!(suite("ubuntu:22.04").unwrap().codename, "jammy");
-        assert_eq!(suite("alpine:3.19"), None);
-    }
-
-    #[test]
     fn a_tidied_tree_tells_nothing_of_the_host() {
         let root = tempfile::tempdir().unwrap();
         let put = |path: &str, text: &str| {
@@ -266,7 +202,14 @@ mod tests {
         put("var/lib/apt/lists/mirror.internal.example_Packages", "x");
         put("var/log/bootstrap.log", "x");
         put("etc/passwd", "root:x:0:0::/root:/bin/bash");
-        tidy(suite("debian:bookworm").unwrap(), root.path()).unwrap();
+        let release = Debootstrap {
+            family: "debian".into(),
+            suite: "bookworm".into(),
+            sources: "deb http://deb.debian.org/debian bookworm main\n".into(),
+        };
+        tidy(&release, root.path()).unwrap();
+        let sources = std::fs::read_to_string(root.path().join("etc/apt/sources.list")).unwrap();
+        assert_eq!(sources, release.sources);
         let left = Command::new("grep")
             .args(["-rE", "internal|builder|10[.]255"])
             .arg(root.path())

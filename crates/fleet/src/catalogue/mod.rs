@@ -12,8 +12,8 @@ use std::path::Path;
 pub use load::{Source, Sources, read_overrides};
 pub use rows::{ArchetypeRow, DistroRow, ServiceRow};
 pub use schema::{
-    Archetype, CertificateStyle, ConfigField, Distro, FieldType, Hello, HostnameStyle, Hostnames, OsFamily, Ouis,
-    PackageManager, Patterns, Persona, Scope, Service, Upcoming, Userland,
+    Archetype, CertificateStyle, ConfigField, Debootstrap, Distro, FieldType, Hello, HostnameStyle, Hostnames,
+    OsFamily, Ouis, PackageManager, Patterns, Persona, Scope, Service, Upcoming, Userland,
 };
 
 use crate::diagnostic::{Diagnostic, Diagnostics};

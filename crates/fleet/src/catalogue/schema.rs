@@ -23,6 +23,21 @@ pub struct Distro {
     /// Names the ordinary account is drawn from.
     pub accounts: Vec<String>,
     pub userland: Userland,
+    /// None: without its image there is no such machine.
+    #[serde(default)]
+    pub debootstrap: Option<Debootstrap>,
+}
+
+/// How the root file system is made from packages where the image cannot be had.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Debootstrap {
+    /// Whose mirrors carry it: `debian`, `ubuntu` ...
+    pub family: String,
+    /// Code name of the release.
+    pub suite: String,
+    /// `/etc/apt/sources.list` as a fresh install has it.
+    pub sources: String,
 }
 
 /// What a bare image lacks for people at a shell.
