@@ -17,6 +17,8 @@ pub(super) const KEY: usize = 16;
 const PRINCIPAL: usize = 1_024;
 const PRINTABLE: usize = 512;
 const WORD: usize = 64;
+/// Kind of the secret of a try that came without one.
+const NO_SECRET: &str = "none";
 /// Fields that have columns of their own.
 const COLUMNS: [&str; 5] = ["principal", "secret_kind", "secret_printable", "secret_b64", "outcome"];
 
@@ -45,8 +47,12 @@ pub(super) struct Attempt<'a> {
 // === impl Attempt ===
 
 impl<'a> Attempt<'a> {
-    /// The try the report tells of: whatever its kind, a report with a secret is one.
+    /// The try the report tells of: whatever its kind, a report with a secret is one. Asking which ways in there are,
+    /// as SSH's method `none` does, is not.
     pub(super) fn of(report: &'a Report) -> Option<Self> {
+        if report.text("secret_kind") == Some(NO_SECRET) {
+            return None;
+        }
         let encoded = report.text("secret_b64")?;
         let encoded = &encoded[..encoded.floor_char_boundary(Secret::MAX.div_ceil(3) * 4)];
         let secret = B64.decode(encoded).ok()?;

@@ -236,6 +236,16 @@ async fn the_same_try_again_raises_its_counters_and_another_is_another_credentia
     assert_eq!((eve.logins, eve.credentials), (4, 2));
 }
 
+async fn asking_for_the_ways_in_is_no_credential(bed: &Bed) {
+    let mut asked = login(1, EVE, "web-01", "root", "", Outcome::Failure);
+    asked.report.fields.insert("secret_kind".into(), json!("none"));
+    bed.store.ingest(&[asked]).await.unwrap();
+    let listed = bed.store.credentials().list(&Filter::default(), &Page::default());
+    assert!(listed.await.unwrap().rows.is_empty());
+    let eve = bed.store.attackers().get(EVE.parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!((eve.events, eve.logins, eve.credentials), (1, 0, 0));
+}
+
 async fn hostile_bytes_are_kept_or_marked_and_never_refused(bed: &Bed) {
     let nasty = "a\u{0}b'; DROP TABLE events; --\u{202e}\"\\%_\r\n";
     let long = "x".repeat(100_000);
