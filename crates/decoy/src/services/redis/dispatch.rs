@@ -271,10 +271,9 @@ impl Server {
         if let Some(facts) = facts {
             self.stats.rejected(&facts.name);
         }
-        let Some(transaction) = self.client(id).and_then(|client| client.transaction.as_mut()) else {
-            return Reply::Error(fault.0);
-        };
-        transaction.broken = true;
+        if let Some(transaction) = self.client(id).and_then(|client| client.transaction.as_mut()) {
+            transaction.broken = true;
+        }
         if name != b"exec" {
             return Reply::Error(fault.0);
         }

@@ -12,6 +12,7 @@ pub mod ident;
 pub mod kexinit;
 pub mod keys;
 pub mod plain;
+pub mod release;
 pub mod scp;
 pub mod seam;
 pub mod sftp;
@@ -35,6 +36,7 @@ use crate::shell::watch::Lookout;
 use conversation::{Conversation, Shared};
 use ident::Heard;
 use kexinit::KexInit;
+use release::Release;
 use startups::Startups;
 use transport::Transport;
 use wire::Wire;
@@ -65,7 +67,7 @@ struct Ssh {
 
 impl Ssh {
     fn new(cx: &Context) -> Result<Self, String> {
-        let version = cx.spec.text("version").unwrap_or(VERSION).to_owned();
+        let Release { version, product } = release(cx);
         let methods: Vec<&str> = cx.spec.text("methods").unwrap_or(METHODS).split(',').collect();
         let keys = &cx.machine.spec().keys;
         let keys = [keys.ssh_rsa.as_str(), &keys.ssh_ecdsa, &keys.ssh_ed25519];
@@ -75,7 +77,7 @@ impl Ssh {
             .and_then(|seconds| u64::try_from(seconds).ok());
         Ok(Self {
             transport: transport::new(&version, algorithms::of(&version), &methods, &keys)?,
-            product: cx.spec.text("product").unwrap_or(&version).to_owned(),
+            product,
             shared: Arc::new(Shared {
                 machine: cx.machine.clone(),
                 dialogue: methods.contains(&"keyboard-interactive"),
@@ -156,6 +158,20 @@ impl Service for Ssh {
     fn serve(self: Rc<Self>, conn: Conn) -> LocalBoxFuture<'static, ()> {
         Box::pin(async move { self.converse(conn).await })
     }
+}
+
+/// What to claim: what was asked for, else what the machine has, else what the catalogue knows of its distribution.
+fn release(cx: &Context) -> Release {
+    let claimed = cx.spec.text("version").unwrap_or(VERSION);
+    let is_asked_for = cx.spec.config.contains_key("version");
+    let installed = Release::installed(&cx.machine, claimed).filter(|_| !is_asked_for);
+    installed.unwrap_or_else(|| Release {
+        version: claimed.to_owned(),
+        product: match is_asked_for {
+            true => claimed.replace('_', " "),
+            false => cx.spec.text("product").unwrap_or(claimed).to_owned(),
+        },
+    })
 }
 
 /// Looks at what the client sent without taking it; none when it went away.

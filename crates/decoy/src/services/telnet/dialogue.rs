@@ -92,15 +92,23 @@ impl Dialogue {
                 self.ahead = keys[at..].to_vec();
                 break;
             }
+            let before = std::mem::discriminant(&self.state);
             self.key(key, &mut steps);
+            let asks = matches!(self.state, State::Password(_)) && std::mem::discriminant(&self.state) != before;
+            if asks {
+                // Asking for a password throws away what was typed ahead, which was echoed when it came.
+                steps.push(Step::Say(echo(&keys[at + 1..])));
+                steps.push(Step::Say(b"Password: ".to_vec()));
+                break;
+            }
         }
         joined(steps)
     }
 
     fn key(&mut self, key: u8, steps: &mut Vec<Step>) {
-        let echo = self.state == State::Name;
+        let is_shown = self.state == State::Name;
         let mut show = |bytes: &[u8]| {
-            if echo {
+            if is_shown {
                 steps.push(Step::Say(bytes.to_vec()));
             }
         };
@@ -117,16 +125,17 @@ impl Dialogue {
             0x15 => {
                 self.line.drain(..).for_each(|_| show(b"\x08 \x08"));
             }
-            0x03 | 0x1c => self.close(steps),
+            // login ignores the signals of the keys; the terminal forgets the line.
+            0x03 | 0x1c => {
+                self.line.clear();
+                show(&[b'^', key + 0x40]);
+            }
             0x04 if self.line.is_empty() => self.close(steps),
             0x04 => {}
             _ if self.line.len() >= MAX_LINE => {}
             _ => {
                 self.line.push(key);
-                match key {
-                    b'\t' | 0x20.. => show(&[key]),
-                    _ => show(&[b'^', key + 0x40]),
-                }
+                show(&echo(&[key]));
             }
         }
     }
@@ -138,7 +147,6 @@ impl Dialogue {
             _ => {
                 let name = line[..line.len().min(MAX_NAME)].to_vec();
                 self.state = State::Password(name);
-                steps.push(Step::Say(b"Password: ".to_vec()));
             }
         }
     }
@@ -147,6 +155,19 @@ impl Dialogue {
         self.state = State::Over;
         steps.push(Step::Close);
     }
+}
+
+/// As the kernel shows keys.
+fn echo(keys: &[u8]) -> Vec<u8> {
+    let mut shown = Vec::with_capacity(keys.len());
+    for &key in keys {
+        match key {
+            b'\r' | b'\n' => shown.extend(b"\r\n"),
+            b'\t' | 0x20.. => shown.push(key),
+            _ => shown.extend([b'^', key + 0x40]),
+        }
+    }
+    shown
 }
 
 fn joined(steps: Vec<Step>) -> Vec<Step> {
@@ -186,29 +207,28 @@ mod tests {
     #[test]
     fn five_wrong_tries_are_the_last() {
         let mut dialogue = Dialogue::new("h");
+        let wrong = |dialogue: &mut Dialogue| {
+            dialogue.push(b"a\r");
+            dialogue.push(b"b\r");
+        };
         for _ in 0..4 {
-            dialogue.push(b"a\rb\r");
+            wrong(&mut dialogue);
             assert_eq!(joined(dialogue.refuse()), [say("\r\nLogin incorrect\r\nh login: ")]);
         }
-        dialogue.push(b"a\rb\r");
+        wrong(&mut dialogue);
         let said = say("\r\nLogin incorrect\r\nMaximum number of tries exceeded (5)\r\n");
         assert_eq!(joined(dialogue.refuse()), [said, Step::Close]);
         assert!(dialogue.push(b"root\r").is_empty());
     }
 
     #[test]
-    fn what_is_typed_ahead_waits_for_its_question() {
+    fn what_is_typed_ahead_of_a_password_is_shown_and_thrown_away() {
         let mut dialogue = Dialogue::new("h");
-        let steps = dialogue.push(b"a\rb\rroot\rtoor\rid\r");
-        assert_eq!(steps, [say("a\r\nPassword: \r\n"), attempt("a", "b")]);
+        assert_eq!(dialogue.push(b"a\rb\r"), [say("a\r\nb\r\nPassword: ")]);
+        assert_eq!(dialogue.push(b"c\rroot\rx"), [say("\r\n"), attempt("a", "c")]);
         let steps = joined(dialogue.refuse());
-        assert_eq!(
-            steps,
-            [
-                say("\r\nLogin incorrect\r\nh login: root\r\nPassword: \r\n"),
-                attempt("root", "toor")
-            ]
-        );
+        assert_eq!(steps, [say("\r\nLogin incorrect\r\nh login: root\r\nxPassword: ")]);
+        assert_eq!(dialogue.push(b"toor\rid\r"), [say("\r\n"), attempt("root", "toor")]);
         assert_eq!(dialogue.into_typed(), b"id\r");
     }
 
@@ -219,6 +239,7 @@ mod tests {
         assert_eq!(dialogue.push(b"rx\x7f\x15b\x01\r"), [said]);
         assert_eq!(dialogue.push(b"p\x7f\r"), [say("\r\n"), attempt("b\x01", "")]);
         assert_eq!(Dialogue::new("h").push(b"\x04"), [Step::Close]);
+        assert_eq!(Dialogue::new("h").push(b"x\x03a\r"), [say("x^Ca\r\nPassword: ")]);
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl Telnet {
             machine: cx.machine.clone(),
             lookout: Lookout::new(cx.machine.clone()),
             product: cx.spec.text("product").unwrap_or("BusyBox telnetd").to_owned(),
-            term: cx.spec.text("term").unwrap_or("linux").to_owned(),
+            term: cx.spec.text("term").unwrap_or("dumb").to_owned(),
             session_max: session_max.map(Duration::from_secs),
         }
     }
@@ -174,7 +174,7 @@ impl Telnet {
     }
 
     async fn session(&self, mut client: Client, to: Shown, account: Account, typed: Vec<u8>) {
-        let (cols, rows) = client.options.size().unwrap_or((80, 24));
+        let (cols, rows) = client.options.size().unwrap_or((0, 0));
         let wanted = Terminal {
             term: self.term.clone(),
             cols,

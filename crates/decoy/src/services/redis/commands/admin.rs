@@ -50,12 +50,8 @@ pub(super) fn replicaof(call: &mut Call<'_>) -> Answer {
         call.server.master = None;
         return Ok(OK);
     }
-    let port = number::integer(call.arg(2)).filter(|port| (0..=65535).contains(port));
-    let port = match (number::integer(call.arg(2)), port) {
-        (None, _) => return Err(Fault::not_an_integer()),
-        (_, None) => return Err(Fault::err("Invalid master port")),
-        (_, Some(port)) => port as u16,
-    };
+    let port = number::integer(call.arg(2)).and_then(|port| u16::try_from(port).ok());
+    let port = port.ok_or_else(|| Fault::err("Invalid master port"))?;
     let host = call.arg(1).to_vec();
     if call
         .server
