@@ -22,7 +22,7 @@ fn start(name: &str, ip: &str, web: &str) -> Result<Subject> {
     image()?;
     tools::must(&format!("docker rm -f {name} >/dev/null 2>&1 || true"))?;
     tools::must(&format!(
-        "docker run -d --name {name} --hostname app-{web} --network decnet_lan --ip {ip} {IMAGE} sleep infinity"
+        "docker run -d --sysctl net.ipv6.conf.all.disable_ipv6=0 --name {name} --hostname app-{web} --network decnet_lan --ip {ip} {IMAGE} sleep infinity"
     ))?;
     let setup = SETUP
         .replace("@user@", USER)
@@ -38,10 +38,10 @@ fn start(name: &str, ip: &str, web: &str) -> Result<Subject> {
     })
 }
 
-/// Made once from the image the deckies run on, so that both have the same userland.
-fn image() -> Result<()> {
+/// Made once from the image the deckies run on, so that both have the same userland: its reference.
+pub fn image() -> Result<&'static str> {
     if tools::sh(&format!("docker image inspect {IMAGE}"))?.code == 0 {
-        return Ok(());
+        return Ok(IMAGE);
     }
     let base = tools::must("docker images -q decnet/base-debian")?;
     let base = base.lines().next().unwrap_or_default().to_owned();
@@ -49,17 +49,19 @@ fn image() -> Result<()> {
         "docker rm -f e2e-genuine-build >/dev/null 2>&1; \
          docker run --name e2e-genuine-build --network host {base} bash -ec \
          'apt-get update -qq; DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends {PACKAGES}' >&2 && \
-         docker commit e2e-genuine-build {IMAGE} && docker rm e2e-genuine-build"
+         docker commit --change 'LABEL decnet.managed=no decnet.scope=e2e' e2e-genuine-build {IMAGE} && docker rm e2e-genuine-build"
     ))?;
-    Ok(())
+    Ok(IMAGE)
 }
 
 const SETUP: &str = r#"
-useradd -m -s /bin/bash @user@
+# The second account, as on the decky, made as Debian's adduser makes them.
+useradd -m -u 1001 -s /bin/bash @user@
+chmod 700 /home/@user@
 printf '%s\n' '@user@:@password@' 'root:@root@' | chpasswd
 printf 'PermitRootLogin yes\n' > /etc/ssh/sshd_config.d/root.conf
 mkdir -p /run/sshd && /usr/sbin/sshd
-sed -i 's/^#write_enable=YES/write_enable=YES/; s/^listen=NO/listen=YES/; s/^listen_ipv6=YES/#&/' /etc/vsftpd.conf
+sed -i 's/^#write_enable=YES/write_enable=YES/' /etc/vsftpd.conf
 mkdir -p /var/run/vsftpd/empty; (vsftpd /etc/vsftpd.conf &) >/dev/null 2>&1
 sed -i 's/^bind .*/bind 0.0.0.0/; s/^protected-mode yes/protected-mode no/' /etc/redis/redis.conf
 mkdir -p /run/redis && chown redis: /run/redis

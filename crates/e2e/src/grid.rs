@@ -48,6 +48,14 @@ users = root:toor-e2e, kim:sunflower9
 persona = apache
 [e2e-apache.https]
 persona = apache
+
+[e2e-victim]
+ip = 10.201.0.13
+services = ssh, redis
+distro = debian
+
+[e2e-victim.ssh]
+users = root:toor-e2e, kim:sunflower9
 ";
 
 pub const USER: &str = "kim";
@@ -55,6 +63,8 @@ pub const PASSWORD: &str = "sunflower9";
 pub const ROOT_PASSWORD: &str = "toor-e2e";
 pub const NGINX: &str = "10.201.0.11";
 pub const APACHE: &str = "10.201.0.12";
+/// Its services are killed in a test, and take minutes to come back.
+pub const VICTIM: &str = "10.201.0.13";
 
 /// The grid, up, with all workers running in one `decnet up`.
 pub fn grid() -> &'static Grid {
@@ -65,17 +75,25 @@ pub fn grid() -> &'static Grid {
 // === impl Grid ===
 
 impl Grid {
-    fn start() -> Result<Self> {
-        let state = root().join("target/e2e/state");
-        let grid = Self {
+    /// None deployed yet, with a fresh state folder of that name.
+    pub fn at(name: &str) -> Self {
+        let target = root().join("target/e2e");
+        let state = target.join(name);
+        let _ = std::fs::remove_dir_all(&state);
+        // Made from packages once, by whichever test comes first, and kept from run to run.
+        let images = root().join("target/tmp/images");
+        let _ = std::fs::create_dir_all(&images);
+        let _ = std::fs::create_dir_all(&state);
+        let _ = std::os::unix::fs::symlink(images, state.join("images"));
+        Self {
             state,
             workers: Mutex::new(None),
-        };
-        grid.decnet(&["teardown", "--all", "--yes"])?;
-        if grid.state.exists() {
-            std::fs::remove_dir_all(&grid.state)?;
         }
-        std::fs::create_dir_all(&grid.state)?;
+    }
+
+    fn start() -> Result<Self> {
+        let grid = Self::at("state");
+        grid.decnet(&["teardown", "--all", "--yes"])?;
         let plan = grid.state.join("grid.ini");
         std::fs::write(&plan, PLAN)?;
         let plan = plan.to_str().context("plan path is UTF-8")?;
@@ -86,20 +104,22 @@ impl Grid {
 
     /// `decnet up` over the grid that stands; waits until it says it is ready.
     pub fn start_workers(&self) -> Result<()> {
-        let log = std::fs::File::create(self.state.join("up.log"))?;
-        let child = self
-            .command(&["up", "--no-color"])
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()
-            .context("decnet up")?;
+        self.start_workers_with(&[])
+    }
+
+    pub fn start_workers_with(&self, args: &[&str]) -> Result<()> {
+        let log = self.state.join("up.log");
+        let child = self.start_logged(&[&["up", "--no-color"], args].concat(), &log)?;
         *self.lock() = Some(child);
-        tools::until("decnet up to be ready", Duration::from_secs(60), || {
-            Ok(std::fs::read_to_string(self.state.join("up.log"))?
-                .contains("ready")
-                .then_some(()))
-        })
+        wait_for_word("ready", &log)
+    }
+
+    /// Starts `decnet` with what it says going to `log`.
+    pub fn start_logged(&self, args: &[&str], log: &Path) -> Result<Child> {
+        let log = std::fs::File::create(log)?;
+        let mut command = self.command(args);
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        command.spawn().with_context(|| format!("decnet {}", args.join(" ")))
     }
 
     /// Kill -9, as a crash would.
@@ -109,6 +129,23 @@ impl Grid {
         };
         child.kill()?;
         child.wait()?;
+        Ok(())
+    }
+
+    pub fn has_workers(&self) -> bool {
+        self.lock().is_some()
+    }
+
+    /// As Ctrl-C does.
+    pub fn stop_workers(&self) -> Result<()> {
+        let Some(mut child) = self.lock().take() else {
+            bail!("decnet up is not running")
+        };
+        tools::must(&format!("kill -INT {}", child.id()))?;
+        let status = child.wait()?;
+        if !status.success() {
+            bail!("decnet up ended with {:?}", status.code());
+        }
         Ok(())
     }
 
@@ -167,6 +204,15 @@ impl Grid {
     fn lock(&self) -> MutexGuard<'_, Option<Child>> {
         self.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Waits until a program that logs to `log` says `word`.
+pub fn wait_for_word(word: &str, log: &Path) -> Result<()> {
+    let said = || std::fs::read_to_string(log);
+    let found = tools::until(&format!("`{word}`"), Duration::from_secs(180), || {
+        Ok(said()?.contains(word).then_some(()))
+    });
+    found.with_context(|| format!("so far:\n{}", said().unwrap_or_default()))
 }
 
 /// Options that keep ssh from asking.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{Read, Write};
+use std::io::{Read, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use crate::tools;
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Corpus {
     pub service: String,
@@ -26,13 +26,25 @@ pub struct Corpus {
     /// Silence that ends an answer.
     #[serde(default = "quiet")]
     pub quiet_ms: u64,
+    /// Put on the machine before the first probe.
+    #[serde(default)]
+    pub files: Option<Files>,
     pub probes: Vec<Probe>,
     /// What may differ: nonces and times.
     #[serde(default)]
     pub mask: Vec<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Files {
+    /// Time of change of each, as `touch -d` takes it.
+    pub mtime: String,
+    /// Path and text; of a folder, whose path ends in a slash, the mode.
+    pub tree: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {
     pub name: String,
@@ -63,6 +75,7 @@ pub type Answers = BTreeMap<String, Vec<u8>>;
 
 const ANSWER_LIMIT: usize = 1 << 20;
 const PARALLEL: usize = 6;
+const LONGEST_QUIET_MS: u64 = 6_000;
 
 fn quiet() -> u64 {
     300
@@ -77,6 +90,9 @@ impl Corpus {
     }
 
     pub fn ask(&self, subject: &Subject) -> Result<Answers> {
+        if let Some(files) = &self.files {
+            files.put(subject)?;
+        }
         let masks = self
             .mask
             .iter()
@@ -100,6 +116,16 @@ impl Corpus {
                 .collect()
         });
         Ok(answers?.into_iter().flatten().collect())
+    }
+
+    /// Those of the probes, or all where one changes what the next ones see, with more silence before an answer ends.
+    pub fn slower(&self, times: u64, of: impl Fn(&str) -> bool) -> Self {
+        let mut again = self.clone();
+        again.quiet_ms = (again.quiet_ms * times).min(LONGEST_QUIET_MS.max(again.quiet_ms));
+        if !self.serial {
+            again.probes.retain(|probe| of(&probe.name));
+        }
+        again
     }
 
     fn one(&self, probe: &Probe, subject: &Subject, masks: &[Regex]) -> Result<Vec<u8>> {
@@ -211,6 +237,39 @@ impl Corpus {
     }
 }
 
+// === impl Files ===
+
+impl Files {
+    /// Over the machine's own SSH, as root.
+    fn put(&self, subject: &Subject) -> Result<()> {
+        let mut script = String::from("set -e; umask 022\n");
+        for (path, text) in &self.tree {
+            if path.ends_with('/') {
+                writeln!(script, "mkdir -p '{path}'; chmod {text} '{path}'")?;
+            } else {
+                writeln!(script, "mkdir -p \"$(dirname '{path}')\"")?;
+                writeln!(script, "printf %b '{}' > '{path}'", octal(text))?;
+            }
+        }
+        for path in self.tree.keys() {
+            writeln!(script, "touch -d {} '{path}' \"$(dirname '{path}')\"", self.mtime)?;
+        }
+        let (host, root) = (&subject.host, crate::grid::ROOT_PASSWORD);
+        let ssh = format!("sshpass -p {root} ssh {} root@{host} sh -s", crate::grid::SSH);
+        tools::must(&format!("{ssh} <<'SCRIPT'\n{script}SCRIPT"))?;
+        Ok(())
+    }
+}
+
+/// For `printf %b`.
+fn octal(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(out, "\\0{byte:03o}");
+        out
+    })
+}
+
 impl Subject {
     fn fill(&self, text: &str, port: u16) -> String {
         text.replace("{host}", &self.host)
@@ -221,9 +280,8 @@ impl Subject {
 }
 
 fn run(line: &str) -> Result<Vec<u8>> {
-    let mut ran = tools::sh(line)?;
-    write!(ran.stdout, "<exit {}>", ran.code)?;
-    Ok(ran.stdout)
+    // Any exit code is an answer, also the one that says that a program is missing: over there.
+    Ok(tools::sh(&format!("{line}\necho \"<exit $?>\""))?.stdout)
 }
 
 fn bytes(step: &str) -> Result<Vec<u8>> {

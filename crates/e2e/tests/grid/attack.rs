@@ -1,5 +1,6 @@
 //! What attackers' tools get, and what of it lands in the store.
 
+use e2e::attacker::Attacker;
 use e2e::grid::{NGINX, PASSWORD, ROOT_PASSWORD, SSH, USER, grid};
 use e2e::tools::{must, sh, sh_within};
 use serde_json::Value;
@@ -195,8 +196,77 @@ fn hydra_finds_the_pair_and_every_try_is_one_event() {
             grid().event(DECKY, "auth_attempt", wanted).unwrap();
         }
     }
-    let reused = grid().json(&["credentials", "--json", "--limit", "1000"]).unwrap();
-    assert!(reused.to_string().contains("h-alpha"), "{reused}");
+    let listed = grid().json(&["credentials", "--json", "--limit", "1000"]).unwrap();
+    assert!(listed.to_string().contains("h-alpha"), "{listed}");
+    let empty: Vec<_> = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| row["secret_kind"] == "none")
+        .collect();
+    assert!(empty.is_empty(), "asking for the ways in is no credential: {empty:?}");
+}
+
+#[test]
+fn an_attacker_is_told_by_the_address_it_has() {
+    grid();
+    let attacker = Attacker::on_the_bridge().unwrap();
+    let (tries, services) = (
+        format!(
+            "sshpass -p from-afar ssh {SSH} -o NumberOfPasswordPrompts=1 root@{NGINX} true; curl -s http://{NGINX}/from-afar"
+        ),
+        [("ssh", "auth_attempt"), ("http", "request")],
+    );
+    attacker.sh(&tries).unwrap();
+    for (service, kind) in services {
+        grid()
+            .event(DECKY, kind, |event| {
+                event["service"] == service
+                    && event["src"]["ip"] == attacker.address
+                    && event["fields"].to_string().contains("from-afar")
+            })
+            .unwrap();
+    }
+    let rows = grid().json(&["attackers", "--json"]).unwrap();
+    let mine = |row: &&Value| row["ip"] == attacker.address;
+    assert_eq!(rows.as_array().unwrap().iter().filter(mine).count(), 1, "{rows}");
+}
+
+/// The server calls back, through a wall that lets nothing else out to that address.
+#[test]
+fn ftp_works_in_active_mode() {
+    grid();
+    let attacker = Attacker::on_the_bridge().unwrap();
+    let ftp = format!("curl -sS -P - --user {USER}:{PASSWORD} ftp://{NGINX}");
+    attacker
+        .must(&format!("echo active-mode | {ftp}/by-active -T -"))
+        .unwrap();
+    assert_eq!(attacker.must(&format!("{ftp}/by-active")).unwrap(), "active-mode\n");
+    assert!(attacker.must(&format!("{ftp}/")).unwrap().contains("by-active"));
+    let line = format!(
+        "sshpass -p {ROOT_PASSWORD} ssh {SSH} root@{NGINX} 'timeout 3 bash -c \"echo > /dev/tcp/{}/9\"; echo ended $?'",
+        attacker.address
+    );
+    assert_eq!(
+        must(&line).unwrap(),
+        "ended 124\n",
+        "other calls to the same address are stopped"
+    );
+}
+
+#[test]
+fn the_banner_says_what_the_machine_has_installed() {
+    grid();
+    let banner = must(&format!("timeout 5 bash -c 'exec 3<>/dev/tcp/{NGINX}/22; head -1 <&3'")).unwrap();
+    let banner = banner.trim().strip_prefix("SSH-2.0-").unwrap().to_owned();
+    let said = must(&format!(
+        "sshpass -p {PASSWORD} ssh {SSH} {USER}@{NGINX} 'ssh -V 2>&1; dpkg -l openssh-client | tail -1'"
+    ))
+    .unwrap();
+    assert!(
+        said.starts_with(&format!("{banner}, ")),
+        "{banner} outside, and inside: {said}"
+    );
 }
 
 #[test]

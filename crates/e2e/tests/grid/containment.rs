@@ -1,14 +1,21 @@
 //! What full root inside a decky cannot do. Each test tries.
 
-use e2e::grid::{APACHE, NGINX, ROOT_PASSWORD, SSH, grid};
-use e2e::tools::{must, sh, sh_within};
+use e2e::genuine;
+use e2e::grid::{APACHE, NGINX, ROOT_PASSWORD, SSH, VICTIM, grid};
+use e2e::tools::{Ran, must, sh_within};
 use std::time::Duration;
 
-/// Runs a script as root in the decky's shell.
+/// Runs a script as root in the shell of a decky that all tests share.
 fn inside(script: &str) -> String {
+    let ran = inside_of(NGINX, script);
+    assert_ne!(ran.code, 255, "{}", String::from_utf8_lossy(&ran.stderr));
+    ran.text()
+}
+
+fn inside_of(host: &str, script: &str) -> Ran {
     grid();
-    let line = format!("sshpass -p {ROOT_PASSWORD} ssh {SSH} root@{NGINX} bash -s <<'INSIDE'\n{script}\ntrue\nINSIDE");
-    sh_within(&line, Duration::from_secs(120)).unwrap().text()
+    let line = format!("sshpass -p {ROOT_PASSWORD} ssh {SSH} root@{host} bash -s <<'INSIDE'\n{script}\ntrue\nINSIDE");
+    sh_within(&line, Duration::from_secs(120)).unwrap()
 }
 
 fn reaches(ip: &str, port: u16) -> bool {
@@ -37,7 +44,8 @@ fn it_reaches_its_scope_and_nothing_else() {
 fn it_does_not_reach_another_scope() {
     grid();
     must("docker network create --subnet 10.202.0.0/24 e2e-other >/dev/null 2>&1 || true").unwrap();
-    must("docker rm -f e2e-other >/dev/null 2>&1; docker run -d --name e2e-other --network e2e-other --ip 10.202.0.9 e2e-genuine:latest redis-server --bind 0.0.0.0 --protected-mode no").unwrap();
+    let image = genuine::image().unwrap();
+    must(&format!("docker rm -f e2e-other >/dev/null 2>&1; docker run -d --name e2e-other --network e2e-other --ip 10.202.0.9 {image} redis-server --bind 0.0.0.0 --protected-mode no")).unwrap();
     assert_eq!(must("sleep 1; redis-cli -h 10.202.0.9 ping").unwrap(), "PONG\n");
     let reached = reaches("10.202.0.9", 6379);
     must("docker rm -f e2e-other; docker network rm e2e-other").unwrap();
@@ -74,11 +82,14 @@ fn the_wall_cannot_be_changed_from_inside() {
 
 #[test]
 fn raw_sockets_are_refused() {
-    let tried = inside("python3 -c 'import socket; socket.socket(socket.AF_INET, socket.SOCK_RAW, 6)' 2>&1");
-    assert!(
-        tried.contains("Operation not permitted") || tried.contains("not found"),
-        "{tried}"
-    );
+    for tool in [
+        "python3 -c 'import socket; socket.socket(socket.AF_INET, socket.SOCK_RAW, 6)' 2>&1",
+        "python3 -c 'import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 3)' 2>&1",
+        "perl -MSocket -e 'socket(my $s, PF_INET, SOCK_RAW, 6) or print $!' 2>&1",
+    ] {
+        let tried = inside(tool);
+        assert!(tried.contains("Operation not permitted"), "{tool}: {tried}");
+    }
 }
 
 #[test]
@@ -94,35 +105,36 @@ fn the_first_process_is_a_closed_book() {
     assert_eq!(read, "");
 }
 
+/// On a decky of its own: that its services come back is looked at when they have had the time (`recovery`).
 #[test]
 fn events_cannot_be_forged_or_stopped() {
-    let tried = inside(
+    let tried = inside_of(
+        VICTIM,
         "for p in /proc/[0-9]*; do for fd in 0 1 2 3 4 5 6 7 8 9; do \
-           echo '{\"seq\":1,\"boot\":\"00000000\",\"generation\":1,\"report\":{\"forged\":1}}' > $p/fd/$fd 2>/dev/null; done; done; \
-         kill -9 1; kill -STOP 1; kill -STOP -1; echo survived-it",
-    );
-    assert!(tried.contains("survived-it"), "{tried}");
+           echo '{\"seq\":1,\"boot\":\"00000000\",\"generation\":1,\"report\":{\"forged\":1}}' > $p/fd/$fd; done; done 2>/dev/null; \
+         kill -9 1; kill -TERM 1; kill -STOP 1; echo alive-after-that; kill -STOP -1",
+    )
+    .text();
+    assert!(tried.contains("alive-after-that"), "{tried}");
+    for service in ["ssh", "redis"] {
+        let killed = grid().event("e2e-victim", "service_killed", |event| event["service"] == service);
+        let pause = killed.unwrap()["fields"]["restart_in_ms"].as_u64().unwrap();
+        assert!(
+            (30_000..=300_001).contains(&pause),
+            "{service} comes back after {pause} ms"
+        );
+    }
     let events = grid()
-        .decnet(&["events", "--json", "--decky", "e2e-nginx", "--limit", "5000"])
+        .decnet(&["events", "--json", "--decky", "e2e-victim", "--limit", "1000"])
         .unwrap();
+    assert!(
+        events.contains("init_signal"),
+        "the tries to kill PID 1 are told: {events}"
+    );
     assert!(!events.contains("\"forged\""), "a forged event is in the store");
-    // Still telling: a login after the attack is recorded.
-    let line = format!("sshpass -p mark-after ssh {SSH} -o NumberOfPasswordPrompts=1 root@{NGINX} true");
-    e2e::tools::until("ssh to answer after the attack", Duration::from_secs(330), || {
-        let ran = sh(&line)?;
-        Ok(String::from_utf8_lossy(&ran.stderr)
-            .contains("Permission denied")
-            .then_some(()))
-    })
-    .unwrap();
-    grid()
-        .event("e2e-nginx", "auth_attempt", |event| {
-            event["fields"]["secret_printable"] == "mark-after"
-        })
-        .unwrap();
 }
 
-/// Debian's own files that speak of the DECnet protocol family are left out.
+/// Files of Debian's own packages that speak of the DECnet family of protocols are on every Debian machine.
 #[test]
 fn nothing_inside_says_what_it_is() {
     let told = inside(
@@ -130,9 +142,12 @@ fn nothing_inside_says_what_it_is() {
          { ps auxww | grep -v grep; mount; env; hostname; cat /proc/*/cmdline /proc/mounts /proc/self/mountinfo /proc/self/cgroup /proc/1/cgroup 2>/dev/null | tr '\\0' ' '; } \
            | grep -iEo \".{0,40}($W).{0,40}\" ; \
          ls -la / | grep -i dockerenv; \
-         grep -rliE \"$W\" --exclude-dir=proc --exclude-dir=sys --exclude=net-tools.mo --exclude='Socket.*' / 2>/dev/null | grep -v bash_history | head -20; \
-         grep -liE \"$W\" /sbin/init; \
-         find / -xdev \\( -path /proc -o -path /sys \\) -prune -o -iname '*decnet*' -print -o -iname '*decky*' -print -o -iname '*honeypot*' -print",
+         is_debians() { f=${1%.cpython-*.pyc}; [ \"$f\" = \"$1\" ] || f=$(dirname $(dirname $f))/$(basename $f).py; \
+           dpkg-query -S $f >/dev/null 2>&1 || dpkg-query -S ${f#/usr} >/dev/null 2>&1; }; \
+         { grep -rliE \"$W\" --exclude-dir=proc --exclude-dir=sys / 2>/dev/null; \
+           find / -xdev \\( -path /proc -o -path /sys \\) -prune -o \\( -iname '*decnet*' -o -iname '*decky*' -o -iname '*honeypot*' \\) -print; } \
+           | while read -r file; do is_debians \"$file\" || echo \"$file\"; done; \
+         cat /sbin/init 2>/dev/null | grep -aiE \"$W\"",
     );
     assert_eq!(told, "");
 }

@@ -1,86 +1,198 @@
 //! Whatever dies in between, each event is stored once.
 
 use std::collections::HashMap;
+use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
-use e2e::grid::{NGINX, grid};
-use e2e::tools::{must, until};
+use anyhow::{Context as _, Result, ensure};
+use e2e::grid::{NGINX, grid, root, wait_for_word};
+use e2e::tools::{must, sh_within, until};
 
-/// Logins and commands in all, of which half before the crash.
+/// Logins and commands in all.
 const TRIES: usize = 10_000;
+/// Something dies when so many of them are stored, and again after so many more.
+const STEP: usize = 1_500;
+const NATS: &str = "nats://127.0.0.1:14222";
 
 #[test]
 fn killing_decnet_up_in_the_middle_loses_and_doubles_nothing() {
-    grid();
-    let script = e2e::grid::root().join("target/e2e/storm.py");
-    std::fs::write(&script, STORM).unwrap();
-    let storm = std::thread::spawn(move || must(&format!("python3 {} {NGINX} {TRIES}", script.display())));
-    std::thread::sleep(Duration::from_secs(2));
+    let storm = Storm::start("calm");
+    storm.wait_for(STEP);
     grid().kill_workers().unwrap();
-    std::thread::sleep(Duration::from_secs(1));
+    storm.is_raging();
     grid().start_workers().unwrap();
-    storm.join().unwrap().unwrap();
-    let counts = until("all of the storm to be stored", Duration::from_secs(120), || {
-        let counts = stored()?;
-        Ok((counts.len() >= TRIES).then_some(counts))
-    })
-    .unwrap();
-    assert_eq!(counts.len(), TRIES);
-    let doubled: Vec<_> = counts.iter().filter(|(_, n)| **n != 1).collect();
-    assert!(doubled.is_empty(), "{doubled:?}");
+    storm.ends_stored_exactly_once();
 }
 
 #[test]
-fn the_grid_and_the_collector_come_back_after_dockerd_restarted() {
-    grid();
-    must("if [ -d /run/systemd/system ]; then systemctl restart docker; else pkill -x dockerd; while pgrep -x dockerd >/dev/null; do sleep 0.2; done; setsid dockerd >/var/log/dockerd.log 2>&1 </dev/null & fi").unwrap();
-    until("the decky to answer after the restart", Duration::from_secs(90), || {
-        Ok((e2e::tools::sh(&format!("redis-cli -h {NGINX} set after-restart 1"))?.text() == "OK\n").then_some(()))
-    })
-    .unwrap();
-    grid()
-        .event("e2e-nginx", "command", |event| {
-            event["fields"].to_string().contains("after-restart")
+fn over_nats_collector_ingester_and_server_die_in_turn_and_nothing_is_lost_or_doubled() {
+    grid().stop_workers().unwrap();
+    let data = root().join("target/e2e/jetstream");
+    let _ = std::fs::remove_dir_all(&data);
+    let serve = || {
+        let server = Running::start(
+            "nats-server",
+            Command::new("nats-server")
+                .args(["-js", "-a", "127.0.0.1", "-p", "14222", "-sd"])
+                .arg(&data),
+        );
+        wait_for_word("Server is ready", &log("nats-server")).unwrap();
+        server
+    };
+    let work = |part: &str| {
+        let worker = Running::start(part, grid().command(&["--nats", NATS, part]).arg("--no-color"));
+        wait_for_word("ready", &log(part)).unwrap();
+        worker
+    };
+    let mut server = serve();
+    let (mut collector, mut ingester) = (work("collect"), work("ingest"));
+    let storm = Storm::start("nats");
+    storm.wait_for(STEP);
+    storm.is_raging();
+    collector.kill();
+    collector = work("collect");
+    storm.wait_for(2 * STEP);
+    ingester.kill();
+    ingester = work("ingest");
+    storm.wait_for(3 * STEP);
+    server.kill();
+    server = serve();
+    storm.ends_stored_exactly_once();
+    drop((collector, ingester, server));
+    grid().start_workers().unwrap();
+}
+
+/// Numbered commands and logins, half and half, under way.
+struct Storm {
+    mark: &'static str,
+    thread: JoinHandle<Result<String>>,
+}
+
+// === impl Storm ===
+
+impl Storm {
+    fn start(mark: &'static str) -> Self {
+        grid();
+        let script = root().join("target/e2e/storm.py");
+        std::fs::write(&script, STORM).unwrap();
+        let line = format!("python3 {} {NGINX} {mark} {TRIES}", script.display());
+        let thread = std::thread::spawn(move || {
+            let ran = sh_within(&line, Duration::from_secs(600))?;
+            ensure!(ran.code == 0, "{}", String::from_utf8_lossy(&ran.stderr));
+            Ok(ran.text())
+        });
+        Self { mark, thread }
+    }
+
+    fn wait_for(&self, count: usize) {
+        until("the storm to be stored so far", Duration::from_secs(180), || {
+            Ok((self.stored()?.len() >= count).then_some(()))
         })
         .unwrap();
-}
-
-/// How often each numbered try of the storm is in the store.
-fn stored() -> anyhow::Result<HashMap<String, usize>> {
-    let database = grid().state.join("decnet.db");
-    let rows = must(&format!(
-        "python3 -c \"import sqlite3; [print(r[0]) for r in sqlite3.connect('file:{}?mode=ro', uri=True).execute(\\\"select fields from events where kind in ('command','auth_attempt') and fields like '%storm-%'\\\")]\"",
-        database.display()
-    ))?;
-    let mut counts = HashMap::new();
-    for row in rows.lines() {
-        if let Some(at) = row.find("storm-") {
-            *counts.entry(row[at..].chars().take(11).collect()).or_default() += 1;
-        }
     }
-    Ok(counts)
+
+    fn is_raging(&self) {
+        assert!(!self.thread.is_finished(), "the storm was over before anything died");
+    }
+
+    fn ends_stored_exactly_once(self) {
+        let stored = || self.stored();
+        let counts = until("all of the storm to be stored", Duration::from_secs(300), || {
+            let counts = stored()?;
+            Ok((counts.len() >= TRIES).then_some(counts))
+        });
+        let counts = counts
+            .with_context(|| format!("{} of {TRIES} are there", stored().map_or(0, |counts| counts.len())))
+            .unwrap();
+        assert_eq!(counts.len(), TRIES);
+        let doubled: Vec<_> = counts.iter().filter(|(_, n)| **n != 1).collect();
+        assert!(doubled.is_empty(), "{doubled:?}");
+        let gaps = grid().json(&["events", "--json", "--kind", "log_gap"]).unwrap();
+        assert_eq!(gaps.as_array().map(Vec::len), Some(0), "lines were called lost: {gaps}");
+        self.thread.join().unwrap().unwrap();
+    }
+
+    /// How often each numbered try is in the store.
+    fn stored(&self) -> Result<HashMap<String, usize>> {
+        let (database, mark) = (grid().state.join("decnet.db"), self.mark);
+        let rows = must(&format!(
+            "python3 -c \"import sqlite3; [print(r[0]) for r in sqlite3.connect('file:{}?mode=ro', uri=True, timeout=30).execute(\\\"select fields from events where kind in ('command','auth_attempt') and fields like '%{mark}-%'\\\")]\"",
+            database.display()
+        ))?;
+        let mut counts = HashMap::new();
+        for row in rows.lines() {
+            if let Some(at) = row.find(&format!("{mark}-")) {
+                let number = row[at..].chars().take(mark.len() + 6).collect();
+                *counts.entry(number).or_default() += 1;
+            }
+        }
+        Ok(counts)
+    }
 }
 
-/// Numbered commands and numbered logins, half and half.
+/// A program that is killed with -9, at the latest when the test ends.
+struct Running(Child);
+
+// === impl Running ===
+
+impl Running {
+    fn start(name: &str, command: &mut Command) -> Self {
+        let log = std::fs::File::create(log(name)).unwrap();
+        command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log);
+        Self(command.spawn().unwrap_or_else(|error| panic!("{name}: {error}")))
+    }
+
+    fn kill(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn log(name: &str) -> std::path::PathBuf {
+    root().join(format!("target/e2e/{name}.log"))
+}
+
 const STORM: &str = r#"
 import socket, sys, threading
-host, total = sys.argv[1], int(sys.argv[2])
+host, mark, total = sys.argv[1], sys.argv[2], int(sys.argv[3])
+failed = []
 
-def redis(numbers):
+def lane(work):
+    def run(numbers):
+        try: work(numbers)
+        except Exception as e: failed.append(repr(e))
+    return run
+
+@lane
+def commands(numbers):
     s = socket.create_connection((host, 6379)); f = s.makefile('rb')
     for n in numbers:
-        s.sendall(b'GET storm-%05d\r\n' % n); f.readline()
+        s.sendall(b'GET %s-%05d\r\n' % (mark.encode(), n))
+        if not f.readline(): raise EOFError(n)
 
+@lane
 def logins(numbers):
     s = None
     for i, n in enumerate(numbers):
         if i % 3 == 0:
             if s: s.close()
             s = socket.create_connection((host, 6379)); f = s.makefile('rb')
-        s.sendall(b'AUTH kim storm-%05d\r\n' % n); f.readline()
+        s.sendall(b'AUTH kim %s-%05d\r\n' % (mark.encode(), n))
+        if not f.readline(): raise EOFError(n)
 
 half = total // 2
-lanes = [threading.Thread(target=redis, args=(range(0, half),))]
+lanes = [threading.Thread(target=commands, args=(range(0, half),))]
 lanes += [threading.Thread(target=logins, args=(range(half + k, total, 4),)) for k in range(4)]
 [t.start() for t in lanes]; [t.join() for t in lanes]
+if failed: sys.exit('; '.join(failed))
 "#;

@@ -1,4 +1,4 @@
-//! One grid, attacked. Tests run one after the other, in the order of their names; `teardown` comes last.
+//! One grid, attacked. Tests run one after the other, in the order of their names: what takes the grid down comes last.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,5 +11,8 @@ mod conformance;
 mod containment;
 mod drill;
 mod exactly_once;
+mod forwarding;
 mod input;
+mod recovery;
+mod restart;
 mod teardown;
