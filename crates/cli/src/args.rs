@@ -97,6 +97,9 @@ pub enum Command {
     Cluster(Cluster),
     /// Attack every decky yourself, signed, and see each hop of the path from decoy to database.
     Drill(Drill),
+    /// Ask an attacker's machine back: TLS, SSH, TCP and ICMP fingerprints. Without an address: a worker that asks each
+    /// in turn (needs --nats and --consent).
+    Probe(Probe),
     /// Worker: what deckies say, onto the bus (needs --nats).
     Collect,
     /// Worker: events from the bus into the database (needs --nats).
@@ -127,6 +130,59 @@ pub struct Up {
     /// Send every event as RFC 5424 to `udp://`, `tcp://` or `tls://HOST:PORT` as well.
     #[arg(long, value_name = "URL")]
     pub log_target: Option<String>,
+    #[command(flatten)]
+    pub probing: Probing,
+}
+
+/// Whom to ask back, and how fast.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Probing attackers back")]
+pub struct Probing {
+    /// Attackers' machines may be asked back. Nothing is ever sent to one without it, or without being told by hand.
+    #[arg(long, env = "DECNET_PROBE_CONSENT")]
+    pub consent: bool,
+    /// Private or other special networks that may be asked all the same; repeat it for several.
+    #[arg(
+        long = "probe-allow",
+        value_name = "CIDR",
+        env = "DECNET_PROBE_ALLOW",
+        value_delimiter = ','
+    )]
+    pub allow: Vec<String>,
+    /// Networks that are never asked.
+    #[arg(
+        long = "probe-deny",
+        value_name = "CIDR",
+        env = "DECNET_PROBE_DENY",
+        value_delimiter = ','
+    )]
+    pub deny: Vec<String>,
+    /// Targets begun a second.
+    #[arg(long = "probe-rate", value_name = "N", default_value_t = 2.0)]
+    pub rate: f64,
+    /// Connections open at a time.
+    #[arg(long = "probe-sockets", value_name = "N", default_value_t = 50)]
+    pub sockets: u16,
+    /// Minutes one target rests between two turns.
+    #[arg(long = "probe-cooldown", value_name = "MINUTES", default_value_t = 60)]
+    pub cooldown: u32,
+    /// Send from this address of the host.
+    #[arg(long = "probe-source", value_name = "IP")]
+    pub source: Option<IpAddr>,
+}
+
+#[derive(Debug, Args)]
+pub struct Probe {
+    /// Ask this one now. It must have connected to a decky, or lie in a network of --probe-allow.
+    pub ip: Option<IpAddr>,
+    /// Only these probes: jarm, hassh, tcpfp, tls_certificate, icmp_error, icmp6_error, ipv6_leak.
+    #[arg(long, value_delimiter = ',', value_name = "PROBES")]
+    pub only: Vec<String>,
+    /// Show the account of what was sent and what was refused instead, newest first.
+    #[arg(long, conflicts_with = "only")]
+    pub audit: bool,
+    #[command(flatten)]
+    pub probing: Probing,
 }
 
 #[derive(Debug, Args)]

@@ -71,15 +71,7 @@ pub fn crew(cx: &Context, bus: &Bus, store: &Store, docker: Option<&Docker>, par
 /// `decnet collect` and `decnet ingest`: one part in a process of its own.
 pub async fn alone(cx: &Context, part: Part, log_to: Option<&str>) -> Result {
     let log_to = log_target(log_to)?;
-    if cx.global.nats.is_none() {
-        return Err(
-            Failure::new(Code::Usage, "a worker alone needs a bus it shares with the others")
-                .help(
-                    "name the server with --nats nats://host:4222, or run all workers in one process with `decnet up`",
-                )
-                .into(),
-        );
-    }
+    need_nats(cx)?;
     let docker = match part {
         Part::Collect => {
             grid::need_root()?;
@@ -92,6 +84,23 @@ pub async fn alone(cx: &Context, part: Part, log_to: Option<&str>) -> Result {
     let bus = bus(cx, name).await?;
     let mut crew = crew(cx, &bus, &store, docker.as_ref(), &[part]);
     forward(&mut crew, &store, log_to);
+    run(cx, name, crew, bus).await
+}
+
+/// A worker in a process of its own needs a bus that others are on as well.
+pub fn need_nats(cx: &Context) -> Result {
+    if cx.global.nats.is_some() {
+        return Ok(());
+    }
+    Err(
+        Failure::new(Code::Usage, "a worker alone needs a bus it shares with the others")
+            .help("name the server with --nats nats://host:4222, or run all workers in one process with `decnet up`")
+            .into(),
+    )
+}
+
+/// Runs a crew until it is told to stop.
+pub async fn run(cx: &Context, name: &str, mut crew: Crew, bus: Bus) -> Result {
     cx.out.note(&format!("{name} is ready; Ctrl-C stops it"));
     let ended = tokio::select! {
         ended = crew.ended() => Some(ended),

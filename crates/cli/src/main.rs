@@ -14,6 +14,8 @@ mod grid;
 mod images;
 mod output;
 mod plan;
+mod portrait;
+mod probe;
 mod progress;
 mod query;
 mod sessions;
@@ -56,6 +58,7 @@ async fn run(cli: Cli) -> Result {
         Command::Events(asked) => query::events(&cx, &asked).await,
         Command::Attackers(asked) => query::attackers(&cx, &asked).await,
         Command::Credentials(asked) => query::credentials(&cx, &asked).await,
+        Command::Probe(asked) => probe::probe(&cx, &asked).await,
         Command::Collect => crew::alone(&cx, crew::Part::Collect, None).await,
         Command::Ingest(asked) => crew::alone(&cx, crew::Part::Ingest, asked.log_target.as_deref()).await,
         Command::Sessions(asked) => sessions::sessions(&cx, &asked).await,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use store::{Attacker, AttackerSort, Credential, Filter, Listing, OriginFilter, Page, Reuse, Store};
+use store::{Attacker, AttackerSort, Credential, Filter, Footprint, Listing, OriginFilter, Page, Reuse, Store};
 use time::OffsetDateTime;
 
 use crate::args;
@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::exit::{Code, Coded as _, Failure, Result};
 use crate::feed::{self, clean};
 use crate::output::ago;
+use crate::portrait;
 use crate::when;
 
 /// How often `--follow` looks for what is new.
@@ -113,6 +114,7 @@ pub async fn attackers(cx: &Context, asked: &args::Attackers) -> Result {
 struct Portrait {
     #[serde(flatten)]
     attacker: Attacker,
+    fingerprints: Footprint,
     tried: Vec<Credential>,
     sessions: Vec<store::Session>,
     commands_run: Vec<store::Command>,
@@ -130,6 +132,7 @@ async fn attacker(cx: &Context, store: &Store, ip: std::net::IpAddr) -> Result {
     };
     let portrait = Portrait {
         attacker,
+        fingerprints: store.attackers().footprint(ip).await.or_exit(Code::Unreachable)?,
         tried: all(200, async |page| store.credentials().list(&filter, &page).await).await?,
         sessions: all(200, async |page| store.sessions().list(&filter, &page).await).await?,
         commands_run: all(200, async |page| store.commands().list(&filter, &page).await).await?,
@@ -152,6 +155,9 @@ async fn attacker(cx: &Context, store: &Store, ip: std::net::IpAddr) -> Result {
         joined(&seen.deckies),
         joined(&seen.services)
     );
+    for line in portrait::lines(&portrait.fingerprints, now) {
+        println!("{line}");
+    }
     for row in &portrait.tried {
         let who = clean(row.principal.as_deref().unwrap_or("-"));
         let worked = if row.successes > 0 { "worked" } else { "refused" };

@@ -18,6 +18,7 @@ use crate::exit::{Code, Coded as _, Result};
 use crate::feed;
 use crate::grid::{self, engine_failed};
 use crate::plan::{self, Asked, NetworkWish, Source};
+use crate::probe;
 use crate::progress::Bar;
 
 /// A small company's corner: what the default grid is dealt from, in turns.
@@ -35,6 +36,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub async fn up(cx: &Context, asked: &args::Up) -> Result {
     grid::need_root()?;
     let log_to = crew::log_target(asked.log_target.as_deref())?;
+    let probing = probe::config(&asked.probing, &[])?;
     let catalogue = cx.catalogue()?;
     let docker = grid::docker().await?;
     let store = cx.store().await?;
@@ -52,6 +54,7 @@ pub async fn up(cx: &Context, asked: &args::Up) -> Result {
         .or_exit(Code::Unreachable)?;
     let mut crew = crew::crew(cx, &bus, &store, Some(&docker), &[Part::Collect, Part::Ingest]);
     crew::forward(&mut crew, &store, log_to);
+    probe::join(&mut crew, &store, probing);
     let mut last = store.events().last().await.or_exit(Code::Unreachable)?;
     let filter = Filter {
         origin: OriginFilter::All,
