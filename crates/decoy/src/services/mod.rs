@@ -2,8 +2,8 @@
 //! `templates/services/`.
 
 pub mod ftp;
-mod http;
-mod redis;
+pub mod http;
+pub mod redis;
 pub mod ssh;
 pub mod telnet;
 

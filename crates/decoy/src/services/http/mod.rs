@@ -9,6 +9,8 @@ mod chunked;
 mod credentials;
 mod date;
 mod furnish;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod head;
 mod hello;
 mod mime;

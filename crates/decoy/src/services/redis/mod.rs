@@ -13,6 +13,8 @@ mod digest;
 mod disk;
 mod dispatch;
 mod furnish;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod geohash;
 mod glob;
 mod hyperloglog;

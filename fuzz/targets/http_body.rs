@@ -1,0 +1,10 @@
+//! Bodies in chunks, as each product takes them.
+#![cfg_attr(fuzzing, no_main)]
+
+use decoy::services::http::fuzzing::chunks;
+
+fuzz::target!(run);
+
+fn run(data: &[u8]) {
+    chunks(&fuzz::pieces(data));
+}

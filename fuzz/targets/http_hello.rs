@@ -1,0 +1,10 @@
+//! The first message of TLS.
+#![cfg_attr(fuzzing, no_main)]
+
+use decoy::services::http::fuzzing::client_hello;
+
+fuzz::target!(run);
+
+fn run(data: &[u8]) {
+    client_hello(data);
+}

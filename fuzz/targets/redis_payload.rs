@@ -1,0 +1,10 @@
+//! Values to be restored.
+#![cfg_attr(fuzzing, no_main)]
+
+use decoy::services::redis::fuzzing::payload;
+
+fuzz::target!(run);
+
+fn run(data: &[u8]) {
+    payload(data);
+}

@@ -1,0 +1,38 @@
+//! A login over Telnet, whole and in pieces.
+#![cfg_attr(fuzzing, no_main)]
+
+use decoy::services::telnet::dialogue::{Dialogue, Step};
+
+fuzz::target!(run);
+
+fn run(data: &[u8]) {
+    let whole = spoken(&[data]);
+    if data.len() < 4096 {
+        assert_eq!(spoken(&fuzz::pieces(data)), whole);
+    }
+}
+
+/// All that is said, and all that is tried; every try is wrong.
+fn spoken(pieces: &[&[u8]]) -> (Vec<u8>, Vec<(Vec<u8>, Vec<u8>)>, bool) {
+    let mut dialogue = Dialogue::new("web-01");
+    let (mut said, mut tries, mut closed) = (Vec::new(), Vec::new(), false);
+    for piece in pieces {
+        let mut steps = dialogue.push(piece);
+        while !steps.is_empty() {
+            for step in std::mem::take(&mut steps) {
+                match step {
+                    Step::Say(text) => said.extend(text),
+                    Step::Try { user, password } => {
+                        tries.push((user, password));
+                        steps = dialogue.refuse();
+                    }
+                    Step::Close => closed = true,
+                }
+            }
+        }
+        if closed {
+            break;
+        }
+    }
+    (said, tries, closed)
+}

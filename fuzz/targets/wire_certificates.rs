@@ -1,0 +1,14 @@
+//! Certificates off the wire.
+#![cfg_attr(fuzzing, no_main)]
+
+use wire::tls::certificate::{Certificate, chain};
+
+fuzz::target!(run);
+
+fn run(data: &[u8]) {
+    for der in chain(data).chain([data]) {
+        if let Some(certificate) = Certificate::read(der) {
+            certificate.validity_days();
+        }
+    }
+}
