@@ -9,10 +9,10 @@ fuzz::target!(run);
 const PLACES: [&str; 6] = [
     "distros/debian.yaml",
     "archetypes/web-server.yaml",
-    "os-families.yaml",
+    "os_families/linux.yaml",
     "services/ssh/service.yaml",
     "hostnames.yaml",
-    "services/upcoming.yaml",
+    "passwords.yaml",
 ];
 
 fn run(data: &[u8]) {

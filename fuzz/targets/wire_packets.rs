@@ -29,12 +29,12 @@ fn run(data: &[u8]) {
             continue;
         };
         let options = tcp.options();
-        let written = format!("{} {}", options.letters(), options.decimals());
+        let written = format!("{} {}", options.kinds.letters(), options.kinds.decimals());
         assert!(written.len() < 1024, "{written}");
-        let signature = Signature::of(&ip, &tcp, Context::default());
+        let signature = Signature::of(&ip, &tcp, Context::Syn);
         assert_eq!(
             signature.stack_hash(),
-            Signature::with_options(&ip, &tcp, &options, Context::default()).stack_hash()
+            Signature::with_options(&ip, &tcp, &options, Context::Syn).stack_hash()
         );
         let _ = (signature.raw_sig(), tcp.timestamps(), tcp.sequence_len());
     }
