@@ -18,10 +18,10 @@ use model::machine::MachineSpec;
 #[macro_export]
 macro_rules! target {
     ($run:ident) => {
-        #[cfg(fuzzing)]
+        #[cfg(feature = "libfuzzer")]
         libfuzzer_sys::fuzz_target!(|data: &[u8]| $run(data));
 
-        #[cfg(not(fuzzing))]
+        #[cfg(not(feature = "libfuzzer"))]
         pub(crate) fn main() {
             $crate::corpus::replay(module_path!(), $run);
         }

@@ -1,5 +1,5 @@
 //! Messages as they lie on the bus: what is read is written and read again the same.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use bus::{Envelope, Subject};
 

@@ -1,5 +1,5 @@
 //! Subjects made of any text, and patterns that ask for them.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use bus::{Pattern, Subject};
 

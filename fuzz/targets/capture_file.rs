@@ -1,5 +1,5 @@
 //! Capture files of any kind.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use std::io::Cursor;
 

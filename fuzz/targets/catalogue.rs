@@ -1,5 +1,5 @@
 //! Templates of the operator's own: YAML in place of each kind of file.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use fleet::Catalogue;
 use fleet::catalogue::{Source, Sources};

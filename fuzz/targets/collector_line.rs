@@ -1,5 +1,5 @@
 //! Lines of a machine in hostile hands: what is taken is sound, and the same when written again.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 fuzz::target!(run);
 

@@ -1,5 +1,5 @@
 //! Events from JSON: as they are, by kind, and as messages for other people's collectors.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use model::Event;
 use model::detail::{Command, FileCaptured, Login, ProtocolError, SessionEnd, SessionStart, Tty};

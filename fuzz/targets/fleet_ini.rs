@@ -1,5 +1,5 @@
 //! Fleets from files: anything is judged, and what is found fault with is found again.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use std::sync::LazyLock;
 

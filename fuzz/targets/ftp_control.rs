@@ -1,5 +1,5 @@
 //! FTP's control connection: lines however they are cut, and a login and its commands.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use decoy::services::ftp::core::{Config, Core, Do};
 use decoy::services::ftp::line::Lines;

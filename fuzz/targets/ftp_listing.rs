@@ -1,5 +1,5 @@
 //! What FTP shows of names and times that anybody may have chosen.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use decoy::services::ftp::listing::{Entry, Wanted, matches};
 use decoy::services::ftp::reply::Reply;

@@ -1,5 +1,5 @@
 //! A conversation with Apache over some files, whole and in pieces.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use std::path::PathBuf;
 use std::sync::LazyLock;

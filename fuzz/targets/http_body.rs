@@ -1,5 +1,5 @@
 //! Bodies in chunks, as each product takes them.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use decoy::services::http::fuzzing::chunks;
 

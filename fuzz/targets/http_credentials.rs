@@ -1,5 +1,5 @@
 //! Names and passwords in the heads and bodies of requests.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use decoy::services::http::fuzzing::tried;
 

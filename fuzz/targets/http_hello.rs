@@ -1,5 +1,5 @@
 //! The first message of TLS.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use decoy::services::http::fuzzing::client_hello;
 

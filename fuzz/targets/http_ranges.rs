@@ -1,5 +1,5 @@
 //! Ranges of files.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use decoy::services::http::fuzzing::ranges;
 

@@ -1,5 +1,5 @@
 //! Records of logins in files that intruders can write to.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use std::path::PathBuf;
 use std::sync::LazyLock;

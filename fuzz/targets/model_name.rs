@@ -1,5 +1,5 @@
 //! Names of machines.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use model::Name;
 

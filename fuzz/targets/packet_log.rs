@@ -1,5 +1,5 @@
 //! What the kernel says of packets the wall refused: their first bytes are the intruder's.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 fuzz::target!(run);
 

@@ -1,5 +1,5 @@
 //! The files of accounts, which intruders change: what they hold stays, and nothing is added twice.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use decoy::hygiene::passwd;
 use decoy::machine::{Account, secret};

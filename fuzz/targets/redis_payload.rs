@@ -1,5 +1,5 @@
 //! Values to be restored.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use decoy::services::redis::fuzzing::payload;
 

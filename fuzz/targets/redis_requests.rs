@@ -1,5 +1,5 @@
 //! Requests to Redis, whole and in pieces.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use decoy::services::redis::fuzzing::requests;
 

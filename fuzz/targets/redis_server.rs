@@ -1,5 +1,5 @@
 //! A whole Redis server, a line or a cut of the stream at a time.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use decoy::services::redis::fuzzing::server;
 

@@ -1,5 +1,5 @@
 //! Packed strings and lists, patterns and words of Redis.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use decoy::services::redis::fuzzing::strings;
 

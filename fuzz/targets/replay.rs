@@ -1,5 +1,5 @@
 //! Recordings, as text without control and as lines of a cast.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use std::time::Duration;
 

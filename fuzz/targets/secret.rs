@@ -1,5 +1,5 @@
 //! Hashes in a file that intruders change: none keeps us busy.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use decoy::machine::secret;
 

@@ -1,5 +1,5 @@
 //! Lines read off what is typed and shown.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use decoy::shell::lines::Lines;
 

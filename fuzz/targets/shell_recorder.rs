@@ -1,5 +1,5 @@
 //! Recordings hold all that passed, in order and in lines that fit.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use decoy::shell::recorder::{Recorder, Side, text};
 

@@ -1,5 +1,5 @@
 //! Messages of RFC 5424 from anybody.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 fuzz::target!(run);
 

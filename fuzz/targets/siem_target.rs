@@ -1,5 +1,5 @@
 //! Places that messages are to be sent to.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use siem::Target;
 

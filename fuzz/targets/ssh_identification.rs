@@ -1,5 +1,5 @@
 //! The first line of an SSH client: judged the same whatever follows.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use decoy::services::ssh::ident::{Heard, MAX, parse};
 

@@ -1,5 +1,5 @@
 //! What an SSH client proposes.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use decoy::services::ssh::kexinit::KexInit;
 

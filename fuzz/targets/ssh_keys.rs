@@ -1,5 +1,5 @@
 //! Files of keys that may log in.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use decoy::hygiene::sshkey;
 use decoy::services::ssh::keys;

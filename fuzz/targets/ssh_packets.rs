@@ -1,5 +1,5 @@
 //! Packets of SSH before they are encrypted, and our own made blank.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use decoy::services::ssh::plain::{Blanker, Found, disconnect, parse};
 

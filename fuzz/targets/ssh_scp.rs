@@ -1,5 +1,5 @@
 //! Files sent to scp.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use decoy::services::ssh::scp::{Received, Sink};
 

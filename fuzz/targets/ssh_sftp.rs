@@ -1,5 +1,5 @@
 //! Transfers over SFTP, both directions, whole and in pieces.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use decoy::services::ssh::sftp::{Note, Watch};
 

@@ -1,5 +1,5 @@
 //! A client's stream as the transport is given it.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use decoy::services::ssh::wire::Wire;
 use futures_util::FutureExt as _;

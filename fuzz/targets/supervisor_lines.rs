@@ -1,5 +1,5 @@
 //! Lines of services, whole and in pieces; those too long are counted.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use decoy::supervisor::lines::Lines;
 

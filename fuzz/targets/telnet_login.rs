@@ -1,5 +1,5 @@
 //! A login over Telnet, whole and in pieces.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use decoy::services::telnet::dialogue::{Dialogue, Step};
 

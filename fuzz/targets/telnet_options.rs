@@ -1,5 +1,5 @@
 //! What a Telnet client says between the bytes, whole and in pieces.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use decoy::services::telnet::iac::{Decoder, Heard, escape};
 use decoy::services::telnet::options::Options;

@@ -1,5 +1,5 @@
 //! Certificates off the wire.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use wire::tls::certificate::{Certificate, chain};
 

@@ -1,5 +1,5 @@
 //! Requests of HTTP/1 and openings of HTTP/2 as they pass by.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use wire::Look;
 use wire::http::{head, order_hash, preface};

@@ -1,5 +1,5 @@
 //! Packets of every kind of link, their TCP options and what names the stack that sent them.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use wire::link::LinkType;
 use wire::packet::{Net, Packet, Transport};

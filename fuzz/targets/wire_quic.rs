@@ -1,5 +1,5 @@
 //! Datagrams that may open a connection over QUIC.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use wire::quic::{Assembler, Outcome, parameters, parameters_hash, probe};
 use wire::time::Time;

@@ -1,5 +1,5 @@
 //! The start of an SSH connection as it passes by.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use wire::Look;
 use wire::ssh::{KexInit, banner, packet};

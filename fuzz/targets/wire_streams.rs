@@ -1,5 +1,5 @@
 //! Streams put together from segments in any order: never more held than allowed.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use std::time::Duration;
 

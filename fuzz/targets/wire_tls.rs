@@ -1,5 +1,5 @@
 //! Hellos of TLS and DTLS, and the fingerprints made of them.
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use wire::Look;
 use wire::ja4::{Ja4, Transport};
