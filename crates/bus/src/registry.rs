@@ -121,6 +121,11 @@ pub static FAMILIES: &[Family] = &[
         &INTEL,
         "attacker_ip, port, probe_type, old_hash, new_hash, rotation_count, ts",
     ),
+    family(
+        "decky.*.traffic",
+        Class::Telemetry,
+        "an observation of the wire: its values, src_ip, src_port, dst_ip, dst_port, decky, host",
+    ),
     durable("system.dlq.*", &DLQ, "id, subject, attempts, error, body"),
     family("system.log", Class::Telemetry, "one event"),
     family("system.*.health", Class::Telemetry, "a beat (`runtime::Beat`)"),

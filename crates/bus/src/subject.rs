@@ -48,6 +48,11 @@ impl Subject {
         Self::join(&["decky", &encode(decky)?, "lifecycle"])
     }
 
+    /// What the wire showed of a decky's peers.
+    pub fn decky_traffic(decky: &str) -> Result<Self, SubjectError> {
+        Self::join(&["decky", &encode(decky)?, "traffic"])
+    }
+
     /// A worker's heartbeat.
     pub fn health(worker: &str) -> Result<Self, SubjectError> {
         Self::join(&["system", &encode(worker)?, "health"])

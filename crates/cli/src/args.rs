@@ -104,6 +104,10 @@ pub enum Command {
     Collect,
     /// Worker: events from the bus into the database (needs --nats).
     Ingest(Ingest),
+    /// Worker: what the wire of the deckies shows of their peers (needs --nats).
+    Sniffer,
+    /// What a capture file shows of those in it: stacks, clients, tools.
+    Fingerprint(Fingerprint),
     /// Shell completions on stdout.
     Completions { shell: clap_complete::Shell },
 }
@@ -460,6 +464,24 @@ pub struct Ingest {
     pub log_target: Option<String>,
 }
 
+#[derive(Debug, Args)]
+pub struct Fingerprint {
+    /// pcap or pcapng, plain, gzip'd or zstd'd; `-` for standard input.
+    #[arg(long, short, value_name = "FILE")]
+    pub file: PathBuf,
+    /// A machine of ours in the capture: only what concerns those named is told, by their names, and nothing they began
+    /// themselves counts as an attacker's. Without any, everyone is looked at.
+    #[arg(long, value_name = "IP=NAME")]
+    pub decky: Vec<NamedDecky>,
+}
+
+/// `IP=NAME`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NamedDecky {
+    pub ip: IpAddr,
+    pub name: Name,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Driver {
     Bridge,
@@ -494,6 +516,19 @@ pub enum Containment {
 fn share(text: &str) -> Result<f64, String> {
     let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
     share.ok_or_else(|| "a share is a number from 0 to 1".to_owned())
+}
+
+// === impl NamedDecky ===
+
+impl std::str::FromStr for NamedDecky {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (ip, name) = text.split_once('=').ok_or("it is IP=NAME, as in 10.0.0.2=web-01")?;
+        let ip = ip.parse().map_err(|_| format!("`{ip}` is no address"))?;
+        let name = name.parse().map_err(|error| format!("`{name}`: {error}"))?;
+        Ok(Self { ip, name })
+    }
 }
 
 // === impl Driver ===

@@ -6,6 +6,7 @@ use engine::logs::Logs;
 use engine::{Docker, Scope};
 use runtime::{Crew, Ended};
 use siem::{Connector, Forwarder, Target};
+use sniffer::Sniffer;
 use store::{LOCAL, Store};
 use workers::{Guardian, Ingester, Presence};
 
@@ -20,6 +21,8 @@ pub enum Part {
     Collect,
     /// Writes events into the database, and the workers' beats with them.
     Ingest,
+    /// Looks at the wire of the deckies.
+    Sniff,
 }
 
 /// The bus between workers: in this process, or the server `--nats` names.
@@ -59,6 +62,10 @@ pub fn crew(cx: &Context, bus: &Bus, store: &Store, docker: Option<&Docker>, par
         let (docker, kept, paths) = (docker.clone(), store.clone(), grid::paths(cx));
         crew.runner(move || Guardian::new(docker.clone(), kept.clone(), paths.clone(), LOCAL));
     }
+    if let (Some(docker), true) = (docker, parts.contains(&Part::Sniff)) {
+        let (docker, kept) = (docker.clone(), store.clone());
+        crew.runner(move || Sniffer::new(docker.clone(), kept.clone(), LOCAL));
+    }
     if parts.contains(&Part::Ingest) {
         let kept = store.clone();
         crew.runner(move || Ingester::new(kept.clone()));
@@ -73,14 +80,18 @@ pub async fn alone(cx: &Context, part: Part, log_to: Option<&str>) -> Result {
     let log_to = log_target(log_to)?;
     need_nats(cx)?;
     let docker = match part {
-        Part::Collect => {
+        Part::Collect | Part::Sniff => {
             grid::need_root()?;
             Some(grid::docker().await?)
         }
         Part::Ingest => None,
     };
     let store = cx.store().await?;
-    let name = if part == Part::Collect { "collect" } else { "ingest" };
+    let name = match part {
+        Part::Collect => "collect",
+        Part::Ingest => "ingest",
+        Part::Sniff => "sniffer",
+    };
     let bus = bus(cx, name).await?;
     let mut crew = crew(cx, &bus, &store, docker.as_ref(), &[part]);
     forward(&mut crew, &store, log_to);

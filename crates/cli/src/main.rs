@@ -10,6 +10,7 @@ mod deploy;
 mod drill;
 mod exit;
 mod feed;
+mod fingerprint;
 mod grid;
 mod images;
 mod output;
@@ -61,9 +62,11 @@ async fn run(cli: Cli) -> Result {
         Command::Probe(asked) => probe::probe(&cx, &asked).await,
         Command::Collect => crew::alone(&cx, crew::Part::Collect, None).await,
         Command::Ingest(asked) => crew::alone(&cx, crew::Part::Ingest, asked.log_target.as_deref()).await,
+        Command::Sniffer => crew::alone(&cx, crew::Part::Sniff, None).await,
         Command::Sessions(asked) => sessions::sessions(&cx, &asked).await,
         Command::Cluster(asked) => cluster::cluster(&cx, &asked),
         Command::Drill(asked) => drill::drill(&cx, &asked).await,
+        Command::Fingerprint(asked) => fingerprint::fingerprint(&cx, &asked),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "decnet", &mut std::io::stdout());
             Ok(())

@@ -52,7 +52,13 @@ pub async fn up(cx: &Context, asked: &args::Up) -> Result {
         .subscribe(&Pattern::fixed("logs.ingested"))
         .await
         .or_exit(Code::Unreachable)?;
-    let mut crew = crew::crew(cx, &bus, &store, Some(&docker), &[Part::Collect, Part::Ingest]);
+    let mut crew = crew::crew(
+        cx,
+        &bus,
+        &store,
+        Some(&docker),
+        &[Part::Collect, Part::Ingest, Part::Sniff],
+    );
     crew::forward(&mut crew, &store, log_to);
     probe::join(&mut crew, &store, probing);
     let mut last = store.events().last().await.or_exit(Code::Unreachable)?;

@@ -187,6 +187,19 @@ impl Containers {
         self.life(id, decky).await?.namespace(decky)
     }
 
+    /// Does something inside the network namespace of a running machine, on a thread of its own there. Sockets it opens
+    /// stay there, wherever they are used.
+    pub async fn inside<T: Send + 'static>(
+        &self,
+        id: &str,
+        decky: &Name,
+        work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let namespace = self.namespace(id, decky).await?;
+        let done = namespace.visit(work).await;
+        done.map_err(Error::io(format!("working inside the network of `{decky}`")))
+    }
+
     /// Raises the wall of a running machine.
     pub async fn wall(&self, id: &str, decky: &Name, wall: &Wall) -> Result<(), Error> {
         wall.raise(decky.as_str(), &self.namespace(id, decky).await?).await

@@ -111,6 +111,7 @@ impl Marks {
             }
             "http_request_fingerprint" | "http2_settings" | "http3_settings" => reader.http(),
             "host_change" => reader.each(kind::HOST_CHANGE, &["reason", "reasons"]),
+            "scanner_detected" => {}
             _ => return,
         }
         reader.tools();

@@ -1,0 +1,135 @@
+//! The worker `sniffer`: captures what passes between deckies and their peers, and tells what it shows.
+//!
+//! On a bridge network all of it passes the bridge. With macvlan and ipvlan the parent link does not see what
+//! neighbours of one parent send each other, so there the capture is inside each decky's network namespace. Threads
+//! that capture share nothing: all packets of a peer go to one of them.
+#![forbid(unsafe_code)]
+
+mod event;
+mod eye;
+mod loss;
+mod post;
+mod scene;
+
+use std::time::Duration;
+
+use bus::Pattern;
+use engine::Docker;
+use runtime::{Cx, Runner};
+use store::Store;
+use tokio::time::{Instant, sleep_until};
+
+use crate::eye::Eyes;
+use crate::loss::Loss;
+use crate::post::Post;
+use crate::scene::Scene;
+
+/// The fleet is looked at this often, whatever is told of it.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// After a failure, and while there is nothing to watch yet.
+const SOON: Duration = Duration::from_secs(5);
+/// Counters are read this often.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
+const STATES: Pattern = Pattern::fixed("decky.*.state");
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Bus(#[from] bus::Error),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error(transparent)]
+    Engine(#[from] engine::Error),
+    #[error(transparent)]
+    Capture(#[from] capture::Error),
+    #[error("a thread for capturing could not be started: {0}")]
+    Thread(std::io::Error),
+}
+
+/// The worker `sniffer`.
+#[derive(Debug)]
+pub struct Sniffer {
+    docker: Docker,
+    store: Store,
+    host: String,
+}
+
+// === impl Sniffer ===
+
+impl Sniffer {
+    /// `host` is this host's uuid, or `local`.
+    pub fn new(docker: Docker, store: Store, host: impl Into<String>) -> Self {
+        Self {
+            docker,
+            store,
+            host: host.into(),
+        }
+    }
+}
+
+impl Runner for Sniffer {
+    const NAME: &'static str = "sniffer";
+    type Error = Error;
+
+    async fn run(&mut self, cx: &Cx) -> Result<(), Error> {
+        let (mut eyes, mut seen) = Eyes::new();
+        let mut states = cx.bus().subscribe(&STATES).await?;
+        let post = Post::new(cx.bus().clone(), self.host.clone());
+        let mut loss = Loss::default();
+        let (mut look_at, mut count_at) = (Instant::now(), Instant::now());
+        while !cx.is_cancelled() {
+            tokio::select! {
+                () = cx.cancelled() => {}
+                () = cx.pressed() => look_at = Instant::now(),
+                changed = states.next() => match changed {
+                    Some(_) => look_at = Instant::now(),
+                    None => tokio::time::sleep_until(look_at).await,
+                },
+                Some(seen) = seen.recv() => post.send(seen).await?,
+                () = sleep_until(look_at) => {
+                    let pause = self.look(&mut eyes, cx).await;
+                    look_at = Instant::now() + pause;
+                }
+                () = sleep_until(count_at) => {
+                    count_at = Instant::now() + COUNT_EVERY;
+                    let tally = eyes.tally();
+                    tally.tell(cx);
+                    for lost in loss.of(&tally) {
+                        post.lost(&lost, eyes.deckies()).await?;
+                    }
+                    if let Some(error) = eyes.fallen() {
+                        cx.fault(&error);
+                        look_at = look_at.min(Instant::now() + SOON);
+                    }
+                    cx.alive();
+                }
+            }
+        }
+        // What is still open is told before the end.
+        eyes.close();
+        while let Some(seen) = seen.recv().await {
+            post.send(seen).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Sniffer {
+    /// Sees to it that what stands is watched; when to look again.
+    async fn look(&self, eyes: &mut Eyes, cx: &Cx) -> Duration {
+        let looked = async {
+            let scene = Scene::look(&self.docker, &self.store).await?;
+            let is_empty = scene.is_empty();
+            eyes.turn_to(scene, &self.docker).await?;
+            Ok::<_, Error>(is_empty)
+        };
+        match looked.await {
+            Ok(false) => LOOK_EVERY,
+            Ok(true) => SOON,
+            Err(error) => {
+                cx.fault(&error);
+                SOON
+            }
+        }
+    }
+}
