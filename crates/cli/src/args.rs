@@ -108,6 +108,20 @@ pub enum Command {
     Sniffer,
     /// What a capture file shows of those in it: stacks, clients, tools.
     Fingerprint(Fingerprint),
+    /// Judge captures, logs, flow records or tool calls; ends with 1 on ALERT, 0 on CLEAR, 2 when something is wrong.
+    Scan(Scan),
+    /// Hunt through a log, each finding with the steps that led to it; ends like `scan`.
+    Hunt(Hunt),
+    /// Judge agents' tool calls one by one; ends with 1 when any was flagged or blocked.
+    Check(Check),
+    /// The rules of the detection engine.
+    #[command(subcommand)]
+    Rules(Rules),
+    /// Inputs with known verdicts.
+    #[command(subcommand)]
+    Lab(Lab),
+    /// A demonstration: ordinary requests, and now and then an attack.
+    Mock(Mock),
     /// Shell completions on stdout.
     Completions { shell: clap_complete::Shell },
 }
@@ -480,6 +494,120 @@ pub struct Fingerprint {
 pub struct NamedDecky {
     pub ip: IpAddr,
     pub name: Name,
+}
+
+/// How the detection engine is set up. Later ones win: defaults, /etc/decnet/detect.yaml, ./decnet.yaml, --config,
+/// DECNET_* variables, flags.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Detection")]
+pub struct Engine {
+    /// Settings in YAML.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Rules of a file or folder instead of those added on this machine.
+    #[arg(long, value_name = "PATH")]
+    pub rules: Option<PathBuf>,
+    /// Findings below this confidence raise no alarm.
+    #[arg(long, value_name = "0-100", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub min_confidence: Option<u8>,
+    /// Only these rules, by id or short name.
+    #[arg(long, value_delimiter = ',', value_name = "ID")]
+    pub only: Vec<String>,
+    /// One setting, as `sweep.threshold=20`.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Scan {
+    /// What to read; `-` is standard input. Recognised by its content, gzip'd or zstd'd or plain.
+    #[arg(long, short, required = true, value_name = "FILE")]
+    pub file: Vec<PathBuf>,
+    /// pcap, zeek, http, events or tools, when the content is not to decide.
+    #[arg(long = "type", value_name = "TYPE")]
+    pub kind: Option<String>,
+    /// A cut, broken or empty input is an error.
+    #[arg(long)]
+    pub strict: bool,
+    /// Notices raise the alarm as well.
+    #[arg(long)]
+    pub strict_notices: bool,
+    /// Append what was found to this file, as JSON lines.
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+    #[command(flatten)]
+    pub engine: Engine,
+}
+
+#[derive(Debug, Args)]
+pub struct Hunt {
+    #[arg(long, short, value_name = "LOG")]
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub engine: Engine,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Calls as JSON lines of ts, agent_id, tool_name, arguments; `-` is standard input.
+    #[arg(long, value_name = "FILE")]
+    pub replay: PathBuf,
+    #[command(flatten)]
+    pub engine: Engine,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Rules {
+    /// All of them, built in and added.
+    List,
+    /// Add a file of ours or of Sigma: all of its rules or none.
+    Add { file: PathBuf },
+    /// Take a rule away.
+    Remove { id: String },
+    /// Run the tests that rules carry.
+    Test(RulesTest),
+    /// Read rule files and say what is wrong with them.
+    #[command(alias = "validate")]
+    Lint {
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct RulesTest {
+    /// A file or folder instead of the rules added on this machine.
+    pub file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Lab {
+    /// Write samples; the same bytes on every machine.
+    Generate {
+        /// All when none is named.
+        names: Vec<String>,
+        #[arg(long, default_value = ".", value_name = "DIR")]
+        out: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Mock {
+    /// All eight attacks once.
+    #[arg(long, conflicts_with = "reset")]
+    pub once: bool,
+    /// Take away what the demonstration made.
+    #[arg(long)]
+    pub reset: bool,
+    /// Seconds between cycles.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub interval: u64,
+    /// Always the same, at a fixed time.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Where the requests go. Default: mock.jsonl in the state folder.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -7,18 +7,21 @@ mod cluster;
 mod context;
 mod crew;
 mod deploy;
+mod detection;
 mod drill;
 mod exit;
 mod feed;
 mod fingerprint;
 mod grid;
 mod images;
+mod laboratory;
 mod output;
 mod plan;
 mod portrait;
 mod probe;
 mod progress;
 mod query;
+mod rulebook;
 mod sessions;
 mod status;
 mod up;
@@ -67,6 +70,12 @@ async fn run(cli: Cli) -> Result {
         Command::Cluster(asked) => cluster::cluster(&cx, &asked),
         Command::Drill(asked) => drill::drill(&cx, &asked).await,
         Command::Fingerprint(asked) => fingerprint::fingerprint(&cx, &asked),
+        Command::Scan(asked) => detection::scan(&cx, &asked),
+        Command::Hunt(asked) => detection::hunt(&cx, &asked),
+        Command::Check(asked) => detection::check(&cx, &asked),
+        Command::Rules(asked) => rulebook::rules(&cx, &asked),
+        Command::Lab(asked) => laboratory::lab(&cx, &asked),
+        Command::Mock(asked) => laboratory::mock(&cx, &asked).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "decnet", &mut std::io::stdout());
             Ok(())
