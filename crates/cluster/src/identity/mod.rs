@@ -3,6 +3,7 @@
 mod buckets;
 mod common;
 mod compat;
+mod reading;
 mod settle;
 mod standing;
 mod strict;
@@ -11,6 +12,7 @@ mod tests;
 
 use crate::{Observation, Partition, Pins, Profile, Settings};
 
+pub(crate) use reading::{Reading, read};
 pub use standing::Standing;
 
 /// Who has the same hands, and what stood out on the way.
