@@ -54,10 +54,12 @@ pub async fn mock(cx: &Context, asked: &Mock) -> Result {
     }
     if asked.once {
         let begin = begin(asked);
-        let lines: Vec<String> = scenarios(begin, TAG)
+        let mut lines: Vec<String> = scenarios(begin, TAG)
             .into_iter()
             .flat_map(|scenario| scenario.lines)
             .collect();
+        // Each begins with its time, all of one length.
+        lines.sort();
         append(&file, &lines)?;
         cx.out.note(&format!(
             "wrote {} requests of eight attacks to {}",
@@ -93,6 +95,7 @@ fn cycle_of(asked: &Mock, cycle: u64) -> Vec<String> {
             lines.extend(scenario.lines);
         }
     }
+    lines.sort();
     lines
 }
 
