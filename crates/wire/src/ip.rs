@@ -183,6 +183,12 @@ fn read_v6(bytes: &[u8], cut: bool) -> Read<'_> {
     Ok((ip, chain.fault.or_else(|| fault(&ip, cut))))
 }
 
+/// What comes after the extension headers at the start of a reassembled payload, and its protocol.
+pub(crate) fn after_extensions(protocol: u8, payload: &[u8]) -> (u8, &[u8]) {
+    let chain = Chain::walk(protocol, payload);
+    (chain.protocol, &payload[chain.len..])
+}
+
 fn fault(ip: &Ip<'_>, cut: bool) -> Option<Malformed> {
     if ip.payload.len() < ip.payload_len && !cut {
         return Some(Malformed::IpShort);

@@ -9,6 +9,7 @@
 
 mod digest;
 pub mod flow;
+pub mod fragment;
 pub mod http;
 pub mod icmp;
 pub mod ip;

@@ -77,9 +77,12 @@ impl Options {
                 options.padding_used = walk.rest.iter().any(|&byte| byte != 0);
                 break;
             }
+            if walk.malformed {
+                options.malformed |= !options.cut;
+                break;
+            }
             options.take(option);
         }
-        options.malformed |= walk.malformed && !options.cut;
         options
     }
 
