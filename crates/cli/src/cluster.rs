@@ -59,13 +59,13 @@ fn read(cx: &Context, asked: &args::ClusterRun) -> Result<Vec<Record>> {
     }
     let mut records = Vec::new();
     if !descriptions.is_empty() {
-        let (corpus, warnings) = campaign::load(&descriptions, &mut Disk).map_err(|found| wrong(found))?;
+        let (corpus, warnings) = campaign::load(&descriptions, &mut Disk).map_err(wrong)?;
         if !warnings.is_empty() {
             cx.out.note(&diagnostics(warnings).to_string());
         }
         records = campaign::generate(&corpus, asked.seed);
     }
-    records.extend(observed.finish().map_err(|found| wrong(found))?);
+    records.extend(observed.finish().map_err(wrong)?);
     Ok(records)
 }
 
