@@ -15,6 +15,8 @@ pub mod icmp;
 pub mod ip;
 pub mod ja3;
 pub mod ja4;
+#[cfg(feature = "ja4plus")]
+pub mod ja4plus;
 pub mod jarm;
 pub mod link;
 mod look;
