@@ -12,8 +12,11 @@ fn run(data: &[u8]) {
     }
 }
 
-/// All that is said, and all that is tried; every try is wrong.
-fn spoken(pieces: &[&[u8]]) -> (Vec<u8>, Vec<(Vec<u8>, Vec<u8>)>, bool) {
+/// A name and a password.
+type Try = (Vec<u8>, Vec<u8>);
+
+/// All that is said, all that is tried (every try is wrong), and whether it ended.
+fn spoken(pieces: &[&[u8]]) -> (Vec<u8>, Vec<Try>, bool) {
     let mut dialogue = Dialogue::new("web-01");
     let (mut said, mut tries, mut closed) = (Vec::new(), Vec::new(), false);
     for piece in pieces {

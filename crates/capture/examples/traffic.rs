@@ -57,7 +57,8 @@ fn main() -> io::Result<()> {
     traffic.writer.finish().map(drop)
 }
 
-const HTTP: &[u8] = b"GET /index.html HTTP/1.1\r\nHost: www.example.test\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n\
+const HTTP: &[u8] =
+    b"GET /index.html HTTP/1.1\r\nHost: www.example.test\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n\
 Accept: text/html\r\nAccept-Language: en-US,en\r\nAccept-Encoding: gzip, deflate\r\nConnection: keep-alive\r\n\r\n";
 
 /// A hello of a browser, as long as those with today's key shares.
@@ -81,7 +82,9 @@ fn hello() -> Vec<u8> {
     add(45, &[1, 1]);
     add(43, &[4, 3, 4, 3, 3]);
     add(21, &[0; 180]);
-    let ciphers = [0x0a0a, 0x1301, 0x1302, 0x1303, 0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8, 0x9c, 0x9d, 0x2f, 0x35];
+    let ciphers = [
+        0x0a0a, 0x1301, 0x1302, 0x1303, 0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8, 0x9c, 0x9d, 0x2f, 0x35,
+    ];
     let mut body = vec![3, 3];
     body.extend([7; 32]);
     body.push(32);
@@ -143,7 +146,11 @@ impl Traffic {
     }
 
     fn flood(&mut self) -> io::Result<()> {
-        let (from, port, sequence) = (self.source(1 << 24), 1024 + self.draw(60_000) as u16, self.draw(1 << 32) as u32);
+        let (from, port, sequence) = (
+            self.source(1 << 24),
+            1024 + self.draw(60_000) as u16,
+            self.draw(1 << 32) as u32,
+        );
         self.tcp((from, port), (DECKY, 80), (SYN, sequence, 0), LINUX, b"", 52)
     }
 

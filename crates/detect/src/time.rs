@@ -162,10 +162,11 @@ fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
         .iter()
         .position(|byte| !byte.is_ascii_digit())
         .unwrap_or(rest.len());
-    let mut nanos = 0;
-    for place in 0..9 {
-        nanos = nanos * 10 + if place < end { i64::from(rest[place] - b'0') } else { 0 };
-    }
+    let digits = rest[..end].iter().map(|digit| i64::from(digit - b'0'));
+    let nanos = digits
+        .chain(std::iter::repeat(0))
+        .take(9)
+        .fold(0, |nanos, digit| nanos * 10 + digit);
     (end > 0).then_some((nanos, &rest[end..]))
 }
 

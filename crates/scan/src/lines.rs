@@ -92,8 +92,9 @@ fn parser(kind: InputType, options: &Options) -> Parser<'static> {
             let mut log = FlowLog::default();
             Box::new(move |line, engine| {
                 let record = log.line(line)?;
-                record.map(|record| engine.flow(record));
-                Ok(record.is_some())
+                let Some(record) = record else { return Ok(false) };
+                engine.flow(record);
+                Ok(true)
             })
         }
         InputType::Events => Box::new(|line, engine| {

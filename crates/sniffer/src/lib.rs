@@ -94,7 +94,7 @@ impl Runner for Sniffer {
                     count_at = Instant::now() + COUNT_EVERY;
                     let tally = eyes.tally();
                     tally.tell(cx);
-                    for lost in loss.of(&tally) {
+                    if let Some(lost) = loss.of(&tally) {
                         post.lost(&lost, eyes.deckies()).await?;
                     }
                     if let Some(error) = eyes.fallen() {

@@ -1,5 +1,6 @@
 //! Tools as people use them, over a wire of the test's own: two network namespaces and a pair of links between them.
 //! Needs root, and the tools.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 use std::fs::File;

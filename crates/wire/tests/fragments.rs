@@ -1,4 +1,5 @@
 //! Datagrams that come in pieces.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 
@@ -116,7 +117,7 @@ fn piece(v6: bool, data: &[u8], range: std::ops::Range<usize>, more: bool) -> Ve
         bytes.extend([0x45, 0]);
         bytes.extend((len + 20).to_be_bytes());
         bytes.extend([0, 9]);
-        bytes.extend((offset / 8 | if more { 0x2000 } else { 0 }).to_be_bytes());
+        bytes.extend(((offset / 8) | if more { 0x2000 } else { 0 }).to_be_bytes());
         bytes.extend([64, 6, 0, 0, 203, 0, 113, 7, 192, 0, 2, 10]);
     }
     bytes.extend(payload);

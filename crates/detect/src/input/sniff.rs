@@ -26,7 +26,8 @@ pub fn sniff<'a>(lines: impl Iterator<Item = &'a str>) -> Option<LineKind> {
     }
     let log = AccessLog::new(&Config::default());
     let mut flows = FlowLog::default();
-    let kinds: [(LineKind, &mut dyn FnMut(&str) -> bool); 4] = [
+    type Reads<'a> = &'a mut dyn FnMut(&str) -> bool;
+    let kinds: [(LineKind, Reads<'_>); 4] = [
         (LineKind::Zeek, &mut |line| {
             line.contains("id.orig_h") && flows.line(line).is_ok()
         }),

@@ -88,6 +88,7 @@ impl Scene {
     }
 
     /// A conversation with payload both ways.
+    #[allow(clippy::too_many_arguments)] // a row of a table
     pub fn talk(&mut self, at: i64, src: &str, sport: u16, dst: &str, dport: u16, out: u32, back: u32) {
         let (a, b) = ((src, sport), (dst, dport));
         self.tcp(at, a, b, SYN, 0);
@@ -99,6 +100,7 @@ impl Scene {
         self.tcp(at + 6, b, a, 0x11, 0);
     }
 
+    #[allow(clippy::too_many_arguments)] // a row of a table
     pub fn flow(&mut self, at: i64, src: &str, dst: &str, dport: u16, out: u64, back: u64, state: State) {
         self.engine.flow(FlowRecord {
             at: ms(at),

@@ -18,6 +18,7 @@ crate::contract! {
     a_session_comes_together_from_pieces_in_any_order
     the_pieces_of_a_recording_lie_with_their_session_and_not_among_the_events
     the_same_try_again_raises_its_counters_and_another_is_another_credential
+    asking_for_the_ways_in_is_no_credential
     hostile_bytes_are_kept_or_marked_and_never_refused
     an_event_whose_fields_do_not_fit_its_kind_is_stored_all_the_same
     files_are_told_apart_by_what_they_hold
@@ -240,8 +241,9 @@ async fn asking_for_the_ways_in_is_no_credential(bed: &Bed) {
     let mut asked = login(1, EVE, "web-01", "root", "", Outcome::Failure);
     asked.report.fields.insert("secret_kind".into(), json!("none"));
     bed.store.ingest(&[asked]).await.unwrap();
-    let listed = bed.store.credentials().list(&Filter::default(), &Page::default());
-    assert!(listed.await.unwrap().rows.is_empty());
+    let (all, page) = (Filter::default(), Page::default());
+    let listed = bed.store.credentials().list(&all, &page).await.unwrap();
+    assert!(listed.rows.is_empty());
     let eve = bed.store.attackers().get(EVE.parse().unwrap()).await.unwrap().unwrap();
     assert_eq!((eve.events, eve.logins, eve.credentials), (1, 0, 0));
 }

@@ -39,11 +39,14 @@ pub fn conversation(product: Product, root: &Path, pieces: &[&[u8]]) {
     }
 }
 
+/// The status and the number of bytes of an answer.
+type Answer = (u16, u64);
+
 #[derive(Debug, Default)]
 struct Held {
     sent: Vec<u8>,
     /// Heads, and what they were answered with.
-    requests: Vec<(Vec<u8>, Option<(u16, u64)>)>,
+    requests: Vec<(Vec<u8>, Option<Answer>)>,
 }
 
 fn held(product: Product, root: &Path, pieces: &[&[u8]]) -> Held {
