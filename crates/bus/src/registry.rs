@@ -89,7 +89,8 @@ pub static DLQ: Stream = Stream {
     duplicate_window: Duration::from_secs(2 * MINUTE),
 };
 
-pub static STREAMS: &[&Stream] = &[&LOGS, &FLEET, &INTEL, &DLQ];
+/// Smallest first: they are made in this order, and on a server short of room the last gets what is left.
+pub static STREAMS: &[&Stream] = &[&DLQ, &FLEET, &INTEL, &LOGS];
 
 /// Puts decoy events into the store.
 pub static INGEST: Durable = Durable {
