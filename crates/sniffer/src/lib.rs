@@ -85,7 +85,7 @@ impl Runner for Sniffer {
                     Some(_) => look_at = Instant::now(),
                     None => tokio::time::sleep_until(look_at).await,
                 },
-                Some(seen) = seen.recv() => post.send(seen).await?,
+                Some(seen) = seen.recv() => post.send(seen, eyes.deckies().next()).await?,
                 () = sleep_until(look_at) => {
                     let pause = self.look(&mut eyes, cx).await;
                     look_at = Instant::now() + pause;
@@ -108,7 +108,7 @@ impl Runner for Sniffer {
         // What is still open is told before the end.
         eyes.close();
         while let Some(seen) = seen.recv().await {
-            post.send(seen).await?;
+            post.send(seen, eyes.deckies().next()).await?;
         }
         Ok(())
     }

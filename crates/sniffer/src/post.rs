@@ -28,12 +28,14 @@ impl Post {
         Self { bus, host }
     }
 
-    /// Sends what was seen, by machine and in order. What concerns no machine in particular is left out.
-    pub(crate) async fn send(&self, seen: Vec<Observation>) -> Result<(), Error> {
+    /// Sends what was seen, by machine and in order. What a neighbour tells everyone is told as of `anyone`.
+    pub(crate) async fn send(&self, seen: Vec<Observation>, anyone: Option<&Name>) -> Result<(), Error> {
         let mut by_decky: BTreeMap<Name, Vec<Event>> = BTreeMap::new();
         for one in &seen {
             let name = one.decky.as_ref().and_then(|decky| Name::new(&decky.name).ok());
-            let Some(name) = name else { continue };
+            let Some(name) = name.or_else(|| anyone.cloned()) else {
+                continue;
+            };
             let event = event::of(one, name.clone(), &self.host, Uuid::now_v7());
             if one.details.is_noticed()
                 && let Ok(subject) = Subject::decky_traffic(name.as_str())

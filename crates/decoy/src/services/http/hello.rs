@@ -1,13 +1,14 @@
 //! The first message of TLS, as its sender wrote it (RFC 8446 §4.1.2).
 
+use wire::ja3::ja3;
+use wire::ja4::{Ja4, Transport};
+use wire::tls::{self, ClientHello, extension};
+
 /// A hello that is longer than this is not waited for.
 pub(super) const MAX_HELLO: usize = 64 << 10;
 const RECORD_HEAD: usize = 5;
 const HANDSHAKE: u8 = 22;
 const CLIENT_HELLO: u8 = 1;
-const SERVER_NAME: u16 = 0;
-const ALPN: u16 = 16;
-const SUPPORTED_VERSIONS: u16 = 43;
 /// Plain text of one record.
 const MAX_RECORD: usize = 1 << 14;
 
@@ -24,11 +25,13 @@ pub(super) enum Begun {
     Other,
 }
 
-/// What a hello asks for by name.
+/// What a hello asks for by name, and its fingerprints.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Wishes {
     pub server_name: Option<String>,
     pub protocols: Vec<String>,
+    pub ja3: Option<String>,
+    pub ja4: Option<String>,
 }
 
 pub(super) fn look(bytes: &[u8]) -> Begun {
@@ -75,106 +78,35 @@ fn wanted(message: &[u8]) -> Result<Option<usize>, ()> {
     }
 }
 
-/// Reads the names out of the records of a whole hello.
-pub(super) fn wishes(records: &[u8]) -> Wishes {
-    read(&join(records)).unwrap_or_default()
-}
-
-fn join(records: &[u8]) -> Vec<u8> {
-    let mut message = Vec::new();
-    let mut reader = Reader(records);
-    while let Some(part) = reader.skip(3).and_then(|()| reader.block(2)) {
-        message.extend_from_slice(part);
+/// Reads a whole hello, head and records and all.
+pub(super) fn wishes(stream: &[u8]) -> Wishes {
+    let Some(message) = tls::client_hello(stream).found() else {
+        return Wishes::default();
+    };
+    let Some(hello) = ClientHello::parse(&message.body) else {
+        return Wishes::default();
+    };
+    Wishes {
+        server_name: hello.server_name().map(super::head::text),
+        protocols: hello.alpn().map(super::head::text).collect(),
+        ja3: Some(ja3(&hello).hash),
+        ja4: Some(Ja4::new(&hello, Transport::Tcp).hash()),
     }
-    message
 }
 
 /// Version and ciphers of a hello that offers nothing newer than TLS 1.1, and nothing older than 1.0.
-pub(super) fn old_offer(records: &[u8]) -> Option<(u16, Vec<u16>)> {
+pub(super) fn old_offer(stream: &[u8]) -> Option<(u16, Vec<u16>)> {
     // In the clothes of SSL 2: length, kind, version.
-    if let &[first, _, CLIENT_HELLO, 3, minor @ 1..=2, ..] = records
+    if let &[first, _, CLIENT_HELLO, 3, minor @ 1..=2, ..] = stream
         && first & 0x80 != 0
     {
         return Some((u16::from_be_bytes([3, minor]), Vec::new()));
     }
-    let message = join(records);
-    let mut hello = Reader(&message);
-    hello.skip(1 + 3)?;
-    let version = hello.number().filter(|version| (0x0301..=0x0302).contains(version))?;
-    hello.skip(32)?;
-    let (_session, ciphers, _compressions) = (hello.block(1)?, hello.block(2)?, hello.block(1)?);
-    let mut extensions = Reader(hello.block(2).unwrap_or_default());
-    while let (Some(kind), Some(_)) = (extensions.number(), extensions.block(2)) {
-        if kind == SUPPORTED_VERSIONS {
-            return None;
-        }
-    }
-    let ciphers = ciphers
-        .chunks_exact(2)
-        .map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
-    Some((version, ciphers.collect()))
-}
-
-fn read(message: &[u8]) -> Option<Wishes> {
-    let mut hello = Reader(message);
-    // Kind, length, version, random.
-    hello.skip(1 + 3 + 2 + 32)?;
-    let (_session, _ciphers, _compressions) = (hello.block(1)?, hello.block(2)?, hello.block(1)?);
-    let mut extensions = Reader(hello.block(2)?);
-    let mut wishes = Wishes::default();
-    while let (Some(kind), Some(body)) = (extensions.number(), extensions.block(2)) {
-        match kind {
-            SERVER_NAME => wishes.server_name = server_name(body),
-            ALPN => wishes.protocols = protocols(body).unwrap_or_default(),
-            _ => {}
-        }
-    }
-    Some(wishes)
-}
-
-fn server_name(body: &[u8]) -> Option<String> {
-    let mut names = Reader(Reader(body).block(2)?);
-    names.skip(1)?;
-    Some(super::head::text(names.block(2)?))
-}
-
-fn protocols(body: &[u8]) -> Option<Vec<String>> {
-    let mut list = Reader(Reader(body).block(2)?);
-    let mut found = Vec::new();
-    while let Some(name) = list.block(1) {
-        found.push(super::head::text(name));
-    }
-    Some(found)
-}
-
-struct Reader<'a>(&'a [u8]);
-
-// === impl Reader ===
-
-impl<'a> Reader<'a> {
-    fn skip(&mut self, n: usize) -> Option<()> {
-        self.take(n).map(|_| ())
-    }
-
-    fn take(&mut self, n: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(n)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn number(&mut self) -> Option<u16> {
-        let bytes = self.take(2)?;
-        Some(u16::from_be_bytes([bytes[0], bytes[1]]))
-    }
-
-    /// What a length of so many bytes says follows it.
-    fn block(&mut self, bytes: usize) -> Option<&'a [u8]> {
-        let length = self
-            .take(bytes)?
-            .iter()
-            .fold(0, |sum, byte| sum << 8 | usize::from(*byte));
-        self.take(length)
-    }
+    let message = tls::client_hello(stream).found()?;
+    let hello = ClientHello::parse(&message.body)?;
+    let old = (0x0301..=0x0302).contains(&hello.legacy_version)
+        && hello.extensions.get(extension::SUPPORTED_VERSIONS).is_none();
+    old.then(|| (hello.legacy_version, hello.ciphers().collect()))
 }
 
 #[cfg(test)]
@@ -212,6 +144,9 @@ mod tests {
             let wishes = wishes(&wire);
             assert_eq!(wishes.server_name.as_deref(), Some("web"));
             assert_eq!(wishes.protocols, ["h2", "http/1.1"]);
+            // printf '771,4865,0-16,,' | md5sum
+            assert_eq!(wishes.ja3.as_deref(), Some("33b746a27502e1c870d11cfc1893be87"));
+            assert_eq!(wishes.ja4.as_deref(), Some("t12d0102h2_0f2cb44170f4_000000000000"));
         }
     }
 
@@ -228,8 +163,8 @@ mod tests {
     fn a_hello_cut_anywhere_does_no_harm() {
         let wire = records(&hello(), 200);
         for cut in 0..wire.len() {
-            wishes(&wire[..cut]);
-            read(&hello()[..cut.min(hello().len())]);
+            assert_eq!(wishes(&wire[..cut]), Wishes::default());
+            assert_eq!(old_offer(&wire[..cut]), None);
         }
     }
 }

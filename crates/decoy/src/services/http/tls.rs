@@ -172,7 +172,12 @@ async fn listen<S: AsyncRead + Unpin>(stream: &mut S) -> (Vec<u8>, Begun) {
 
 /// Tells of a handshake, sound or not: the whole hello is evidence.
 fn report(log: &Log, hello: &[u8], ssl: Option<&SslRef>, failure: Option<&str>) {
-    let Wishes { server_name, protocols } = hello::wishes(hello);
+    let Wishes {
+        server_name,
+        protocols,
+        ja3,
+        ja4,
+    } = hello::wishes(hello);
     let mut fields = Fields::new();
     let mut put = |name: &str, value: serde_json::Value| fields.insert(name.to_owned(), value);
     put("outcome", if failure.is_none() { "success" } else { "failure" }.into());
@@ -192,6 +197,10 @@ fn report(log: &Log, hello: &[u8], ssl: Option<&SslRef>, failure: Option<&str>) 
     }
     put("sni", server_name.into());
     put("alpn_offered", protocols.into());
+    if let (Some(ja3), Some(ja4)) = (ja3, ja4) {
+        put("ja3", ja3.into());
+        put("ja4", ja4.into());
+    }
     if hello.len() <= MAX_TOLD {
         put("client_hello_b64", B64.encode(hello).into());
     } else {

@@ -35,7 +35,6 @@ use crate::conn::{Conn, Counted, Log};
 use crate::shell::watch::Lookout;
 use conversation::{Conversation, Shared};
 use ident::Heard;
-use kexinit::KexInit;
 use release::Release;
 use startups::Startups;
 use transport::Transport;
@@ -193,7 +192,7 @@ async fn hear(stream: &Counted<TcpStream>) -> Option<Heard> {
 const PEEK_AGAIN: Duration = Duration::from_millis(20);
 
 fn note_proposal(log: &Log, payload: &[u8]) {
-    if let Some(proposal) = KexInit::parse(payload) {
-        log.report_as("hassh", proposal.fields(payload));
+    if let Some(proposal) = ::wire::ssh::KexInit::parse(payload) {
+        log.report_as("hassh", kexinit::fields(&proposal));
     }
 }
