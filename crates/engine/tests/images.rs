@@ -85,6 +85,7 @@ async fn what_can_neither_be_pulled_nor_built_names_both_reasons() {
     let rig = Rig::new("nowhere", 43).await;
     let distro = Distro {
         image: "registry.invalid/nothing:1".to_owned(),
+        debootstrap: None,
         ..rig.distro().await
     };
     let error = rig

@@ -185,7 +185,7 @@ impl Lab {
                 .unwrap();
             let said = [here.stdout, there.stdout].concat();
             let said = String::from_utf8_lossy(&said);
-            if !said.contains("tentative") && said.matches("fe80:").count() == 2 {
+            if !said.contains("tentative") && said.matches("inet6 fe80:").count() == 2 {
                 return;
             }
             assert!(Instant::now() < deadline, "{said}");
