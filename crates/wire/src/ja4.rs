@@ -110,7 +110,8 @@ pub(crate) fn version_mark(version: u16) -> &'static str {
     }
 }
 
-/// First and last letter of a protocol's name; of its hex digits where one of the two is no letter or digit.
+/// First and last letter of a protocol's name; of its hex digits where one of the two is no letter or digit. Longer
+/// names that begin beyond ASCII are `99`, as the authors' own program has it, against the letter of their text.
 pub(crate) fn alpn_mark(name: &[u8]) -> [char; 2] {
     let (Some(&first), Some(&last)) = (name.first(), name.last()) else {
         return ['0', '0'];
@@ -118,6 +119,8 @@ pub(crate) fn alpn_mark(name: &[u8]) -> [char; 2] {
     let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('0');
     if first.is_ascii_alphanumeric() && last.is_ascii_alphanumeric() {
         [char::from(first), char::from(last)]
+    } else if name.len() > 1 && !first.is_ascii() {
+        ['9', '9']
     } else {
         [digit(first >> 4), digit(last & 15)]
     }
@@ -227,6 +230,7 @@ mod tests {
             (&[0x20, 0x61], "21"),
             (&[0x30, 0xab], "3b"),
             (&[0xab], "ab"),
+            (&[0xba, 0xad], "99"),
         ] {
             assert_eq!(String::from_iter(alpn_mark(name)), mark);
         }
