@@ -12,6 +12,24 @@ use time::macros::format_description;
 /// Longest text of an attacker's on one line.
 const SHOWN: usize = 160;
 
+/// What of the many values of an observation of the wire says who it is.
+const GIST: &[(&str, &[&str])] = &[
+    (
+        "tcp_syn_fingerprint",
+        &["os_label", "os_flavor", "scanner", "stack_sig"],
+    ),
+    ("tls_client_hello", &["ja4", "sni", "alpn"]),
+    ("quic_client_hello", &["ja4_quic", "sni", "alpn"]),
+    ("ssh_client_banner", &["ssh_version"]),
+    ("ssh_client_kex", &["hassh"]),
+    ("hassh", &["hassh"]),
+    ("http_request_fingerprint", &["user_agent", "http_order_hash"]),
+    (
+        "tcp_flow_timing",
+        &["flows", "packets", "bytes", "handshake", "retransmits"],
+    ),
+];
+
 /// The line, or none for what only machines care about (a piece of a recording, a closed connection).
 pub fn line(event: &Event, colour: bool) -> Option<String> {
     let report = &event.report;
@@ -82,14 +100,17 @@ fn told(event: &Event) -> Option<(String, Style)> {
             let status = report.fields.get("status").and_then(Value::as_u64).unwrap_or_default();
             Some((format!("{} {} -> {status}", of("method"), of("path")), plain.cyan()))
         }
-        "tty" | "disconnect" | "startup" | "shutdown" | "sftp_op" | "env_req" | "pty_req" | "window_change" => None,
-        kind => Some((format!("{kind}{}", brief(&report.fields)), plain)),
+        "tty" | "tls_session" | "disconnect" | "startup" | "shutdown" | "sftp_op" | "env_req" | "pty_req"
+        | "window_change" => None,
+        kind => Some((format!("{kind}{}", brief(kind, &report.fields)), plain)),
     }
 }
 
-fn brief(fields: &model::Fields) -> String {
+fn brief(kind: &str, fields: &model::Fields) -> String {
+    let gist = GIST.iter().find(|(of, _)| *of == kind).map(|(_, names)| *names);
+    let says = |name: &str| gist.map_or(!name.ends_with("_b64"), |names| names.contains(&name));
     let mut text = String::new();
-    for (name, value) in fields.iter().filter(|(name, _)| !name.ends_with("_b64")) {
+    for (name, value) in fields.iter().filter(|(name, _)| says(name)) {
         if text.len() > SHOWN {
             text.push_str(" ...");
             break;
@@ -131,6 +152,15 @@ mod tests {
     fn an_attackers_escape_sequences_do_not_reach_the_terminal() {
         assert_eq!(clean("a\x1b[2J\r\nb\u{202e}"), "a\\u{1b}[2J\\r\\nb\\u{202e}");
         assert!(clean(&"x".repeat(5000)).len() < 200);
+    }
+
+    #[test]
+    fn an_observation_of_the_wire_says_who_and_not_everything() {
+        let fields = serde_json::json!({"ja3": "aa", "ja4": "t13d_b_c", "sni": "a.test", "hello_len": 512});
+        assert_eq!(
+            brief("tls_client_hello", fields.as_object().unwrap()),
+            " ja4=t13d_b_c sni=a.test"
+        );
     }
 
     #[test]
