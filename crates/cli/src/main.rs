@@ -31,11 +31,12 @@ use args::{Cli, Command};
 use clap::{CommandFactory as _, Parser as _};
 use context::Context;
 use exit::Result;
+use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 
 fn main() {
     let cli = Cli::parse();
-    logs(cli.global.verbose);
+    logs(&cli.global);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let ended = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
         let ended = runtime.block_on(run(cli));
@@ -84,8 +85,8 @@ async fn run(cli: Cli) -> Result {
 }
 
 /// Logs go to stderr, warnings only unless asked for more; `RUST_LOG` has the last word.
-fn logs(verbose: u8) {
-    let level = match verbose {
+fn logs(global: &args::Global) {
+    let level = match global.verbose {
         0 => "warn",
         1 => "info",
         _ => "debug,sqlx=info,hyper=info",
@@ -94,6 +95,7 @@ fn logs(verbose: u8) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(!output::is_plain(global) && std::io::stderr().is_terminal())
         .without_time()
         .init();
 }

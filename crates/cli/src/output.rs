@@ -24,7 +24,7 @@ pub struct Output {
 
 impl Output {
     pub fn of(global: &Global) -> Self {
-        let plain = global.no_color || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let plain = is_plain(global);
         Self {
             json: global.json,
             quiet: global.quiet,
@@ -81,6 +81,11 @@ pub fn ago(then: OffsetDateTime, now: OffsetDateTime) -> String {
         7_200..=172_799 => format!("{} h ago", seconds / 3600),
         _ => format!("{} d ago", seconds / 86_400),
     }
+}
+
+/// No colour is wanted, wherever it goes.
+pub fn is_plain(global: &Global) -> bool {
+    global.no_color || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
 #[cfg(test)]
