@@ -55,6 +55,12 @@ impl Wire {
             ));
         }
         for (name, address) in [(&wire.peer, PEER), (&wire.decky, DECKY)] {
+            // What the kernels tell their neighbours over IPv6 is not what these tests are about.
+            let quiet = "echo 1 > /proc/sys/net/ipv6/conf/w0/disable_ipv6";
+            let done = Command::new("ip")
+                .args(["netns", "exec", name, "sh", "-c", quiet])
+                .status();
+            assert!(done.is_ok_and(|done| done.success()), "{quiet}");
             ip(&format!("-n {name} addr add {address}/24 dev w0"));
             ip(&format!("-n {name} link set w0 up"));
         }
