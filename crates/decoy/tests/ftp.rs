@@ -74,7 +74,7 @@ impl Grid {
         put("/etc/group", format!("root:x:0:\nkim:x:{gid}:\n"));
         put("/etc/shells", "/bin/sh\n/bin/bash\n".into());
         put("/home/kim/notes.txt", "line one\nline two\n".into());
-        put("/home/kim/work/plan.txt", "the plan\n".into());
+        put("/home/kim/notes/plan.txt", "the plan\n".into());
         let home = root.path().join("home/kim");
         if own.is_root() {
             let chown = Command::new("chown")
@@ -271,8 +271,8 @@ fn lftp_mirrors_the_home_both_ways() {
         .output()
         .expect("lftp is needed");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(read(copy.join("work/plan.txt")), "the plan\n");
-    assert_eq!(read(grid.home("back/work/plan.txt")), "the plan\n");
+    assert_eq!(read(copy.join("notes/plan.txt")), "the plan\n");
+    assert_eq!(read(grid.home("back/notes/plan.txt")), "the plan\n");
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn wget_fetches_the_tree() {
         .output()
         .expect("wget is needed");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(read(copy.join("work/plan.txt")), "the plan\n");
+    assert_eq!(read(copy.join("notes/plan.txt")), "the plan\n");
 }
 
 #[test]
@@ -315,8 +315,8 @@ fn a_session_has_its_users_rights_only() {
 fn names_and_modes_are_changed_and_told() {
     let grid = Grid::start(serde_json::json!({}));
     let mut talk = grid.logged_in();
-    assert_eq!(talk.ask("CWD work"), "250 Directory successfully changed.");
-    assert_eq!(talk.ask("PWD"), "257 \"/home/kim/work\" is the current directory");
+    assert_eq!(talk.ask("CWD notes"), "250 Directory successfully changed.");
+    assert_eq!(talk.ask("PWD"), "257 \"/home/kim/notes\" is the current directory");
     assert_eq!(talk.ask("SITE CHMOD 604 plan.txt"), "200 SITE CHMOD command ok.");
     assert_eq!(
         talk.ask("MDTM 20200102030405 plan.txt"),
@@ -330,16 +330,16 @@ fn names_and_modes_are_changed_and_told() {
         0o604
     );
     assert_eq!(talk.ask("CDUP"), "250 Directory successfully changed.");
-    assert_eq!(talk.ask("RMD work"), "250 Remove directory operation successful.");
+    assert_eq!(talk.ask("RMD notes"), "250 Remove directory operation successful.");
     assert_eq!(talk.ask("DELE done.txt"), "250 Delete operation successful.");
     assert_eq!(talk.ask("QUIT"), "221 Goodbye.");
     let chmod = grid.until("chmod", |_| true);
     assert_eq!(
         (chmod.text("path"), chmod.text("mode")),
-        (Some("/home/kim/work/plan.txt"), Some("604"))
+        (Some("/home/kim/notes/plan.txt"), Some("604"))
     );
     let rename = grid.until("rename", |_| true);
-    assert_eq!(rename.text("to"), Some("/home/kim/work/../done.txt"));
+    assert_eq!(rename.text("to"), Some("/home/kim/notes/../done.txt"));
 }
 
 #[test]
@@ -383,7 +383,7 @@ fn without_uploads_nothing_is_written() {
         "RNFR notes.txt",
         "APPE x",
         "STOU",
-        "RMD work",
+        "RMD notes",
     ] {
         assert_eq!(talk.ask(command), "550 Permission denied.", "{command}");
     }

@@ -5,6 +5,7 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use common::sightings::{Sighting, of_file};
@@ -13,8 +14,9 @@ use common::sightings::{Sighting, of_file};
 fn every_client_of_the_public_captures_has_the_ja4_its_authors_give_it() {
     let folder = root().join("../shared/data/ja4");
     let Ok(expected) = std::fs::read_to_string(folder.join("expected.tsv")) else {
-        eprintln!("not compared: {} is not there", folder.display());
-        return;
+        // Past the test runner, which keeps to itself what a passing test prints.
+        let said = writeln!(std::io::stderr(), "\nnot compared: {} is not there", folder.display());
+        return said.unwrap();
     };
     let mut rows: Vec<Vec<&str>> = expected.lines().skip(1).map(|row| row.split('\t').collect()).collect();
     rows.sort();

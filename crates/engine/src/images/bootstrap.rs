@@ -205,7 +205,7 @@ mod tests {
         let release = Debootstrap {
             family: "debian".into(),
             suite: "bookworm".into(),
-            sources: "deb http://deb.debian.org/debian bookworm main\n".into(),
+            sources: "deb http://archive.example/debian bookworm main\n".into(),
         };
         tidy(&release, root.path()).unwrap();
         let sources = std::fs::read_to_string(root.path().join("etc/apt/sources.list")).unwrap();
