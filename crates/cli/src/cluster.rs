@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::args;
 use crate::context::{Context, refused};
 use crate::exit::{Code, Failure, Result};
+use crate::output::say;
 
 pub fn cluster(cx: &Context, asked: &args::Cluster) -> Result {
     match asked {
@@ -230,7 +231,7 @@ impl<'r> Report<'r> {
         let levels = [("identity", &self.identity), ("campaign", &self.campaign)];
         cx.out.list(&levels, &header, |(name, level)| level.cells(name), "")?;
         let Some(rows) = &self.labels else { return Ok(()) };
-        println!();
+        say!()?;
         let header = ["OBSERVATION", "IP", "IDENTITY", "TRUTH", "CAMPAIGN", "TRUTH"];
         cx.out.list(rows, &header, Row::cells, "the corpus is empty")
     }

@@ -7,7 +7,7 @@ use store::Store;
 
 use crate::args::Global;
 use crate::exit::{Code, Coded as _, Failure, Result};
-use crate::output::Output;
+use crate::output::{Output, tell};
 
 /// Arguments that count everywhere, and how to answer.
 pub struct Context {
@@ -71,6 +71,6 @@ pub fn refused(found: &Diagnostics, ending: &str) -> anyhow::Error {
     if !ending.is_empty() {
         text = format!("{}\n{ending}", text.trim_end());
     }
-    eprintln!("{}", text.trim_end());
+    tell(format_args!("{}\n", text.trim_end()));
     Failure::new(Code::Invalid, "").into()
 }

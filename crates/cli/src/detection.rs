@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::args::{Check, Engine, Hunt, Scan};
 use crate::context::Context;
 use crate::exit::{Code, Failure, Result};
-use crate::output::Output;
+use crate::output::{self, Output, heard, say};
 
 /// What a run of several files came to: the worst of them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,7 +28,7 @@ pub fn scan(cx: &Context, asked: &Scan) -> Result {
             Ok(report) => {
                 let outcome = report.verdict;
                 log(asked.log.as_deref(), &report)?;
-                tell(&cx.out, &report, &mut told)?;
+                heard(tell(&cx.out, &report, &mut told))?;
                 if outcome == ScanOutcome::Alert {
                     Ended::Alert
                 } else {
@@ -37,13 +37,13 @@ pub fn scan(cx: &Context, asked: &Scan) -> Result {
             }
             Err(error) => {
                 told.push(refusal(&error));
-                eprintln!("error: {error}");
+                output::tell(format_args!("error: {error}\n"));
                 Ended::Failed
             }
         });
     }
     if cx.out.json {
-        answer(&cx.out, told, ended)?;
+        heard(answer(&cx.out, told, ended))?;
     }
     end(ended)
 }
@@ -63,16 +63,16 @@ pub fn hunt(cx: &Context, asked: &Hunt) -> Result {
         Ended::Clear
     };
     let mut told = Vec::new();
-    tell(&cx.out, &report, &mut told)?;
+    heard(tell(&cx.out, &report, &mut told))?;
     if cx.out.json {
-        answer(&cx.out, told, ended)?;
+        heard(answer(&cx.out, told, ended))?;
     }
     end(ended)
 }
 
 pub fn check(cx: &Context, asked: &Check) -> Result {
     let setup = setup(cx, &asked.engine)?;
-    let mut lines = Vec::new();
+    let (mut lines, mut printed) = (Vec::new(), Ok(()));
     let (any, bad) = scan::replay(&asked.replay, setup, |checked| {
         let line = if cx.out.json {
             serde_json::to_string(checked).unwrap_or_default()
@@ -91,14 +91,15 @@ pub fn check(cx: &Context, asked: &Check) -> Result {
         };
         lines.push(line);
         if lines.len() >= FLUSH {
-            println!("{}", lines.join("\n"));
+            printed = std::mem::replace(&mut printed, Ok(())).and_then(|()| say!("{}", lines.join("\n")));
             lines.clear();
         }
     })
     .map_err(|error| failed(cx, &error))?;
     if !lines.is_empty() {
-        println!("{}", lines.join("\n"));
+        printed = printed.and_then(|()| say!("{}", lines.join("\n")));
     }
+    heard(printed)?;
     if bad > 0 {
         cx.out.note(&format!("{bad} lines could not be read"));
     }
@@ -157,7 +158,8 @@ fn options(cx: &Context, asked: &Scan) -> Result<Options> {
 /// An error that ends the command, told in JSON as well when that was asked for.
 fn failed(cx: &Context, error: &scan::Error) -> anyhow::Error {
     if cx.out.json {
-        println!("{}", refusal(error));
+        // The error itself is said on stderr in any case.
+        let _ = say!("{}", refusal(error));
     }
     Failure::new(Code::Usage, error.to_string()).into()
 }
@@ -206,12 +208,11 @@ fn tell(out: &Output, report: &Report, told: &mut Vec<Value>) -> Result {
         .iter()
         .filter(|finding| finding.decision == "flag")
         .count();
-    println!(
+    say!(
         "{text}VERDICT: {verdict} ({detections} detections, {} findings in {})",
         report.findings.len(),
         report.file
-    );
-    Ok(())
+    )
 }
 
 fn panel(finding: &Finding) -> String {

@@ -10,6 +10,7 @@ use crate::context::Context;
 use crate::deploy::stored;
 use crate::exit::{Code, Failure, Result};
 use crate::grid;
+use crate::output::say;
 
 pub async fn drill(cx: &Context, asked: &args::Drill) -> Result {
     grid::need_root()?;
@@ -38,7 +39,8 @@ pub async fn drill(cx: &Context, asked: &args::Drill) -> Result {
     let colour = cx.out.colour;
     let rows = run.run(&fleet.deckies, &all, |row| {
         if !cx.out.json {
-            println!("{}", line(row, colour));
+            // The hops are tried whether or not somebody reads on.
+            let _ = say!("{}", line(row, colour));
         }
     });
     let rows = rows

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::output::{Closed, tell};
+
 /// Exit codes, the same for every command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
@@ -66,20 +68,23 @@ impl<T, E: std::error::Error + Send + Sync + 'static> Coded<T> for std::result::
     }
 }
 
-/// Says the error on stderr and returns the code to end with.
+/// Says the error on stderr and returns the code to end with. An answer that nobody reads to its end is no error.
 pub fn report(error: &anyhow::Error) -> i32 {
+    if error.is::<Closed>() {
+        return 0;
+    }
     match error.downcast_ref::<Failure>() {
         Some(failure) => {
             if !failure.what.is_empty() {
-                eprintln!("error: {}", failure.what);
+                tell(format_args!("error: {}\n", failure.what));
             }
             if let Some(help) = &failure.help {
-                eprintln!("  help: {help}");
+                tell(format_args!("  help: {help}\n"));
             }
             failure.code as i32
         }
         None => {
-            eprintln!("error: {error:#}");
+            tell(format_args!("error: {error:#}\n"));
             Code::Invalid as i32
         }
     }

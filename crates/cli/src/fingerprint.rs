@@ -17,6 +17,7 @@ use wire::watch::{Counters, Deckies, Decky, Limits, Observation, Watch};
 use crate::args;
 use crate::context::Context;
 use crate::exit::{Code, Failure, Result};
+use crate::output::Closed;
 
 /// Observations handed to the writer at once, and hand-overs it may lag behind.
 const BATCH: usize = 4_096;
@@ -62,8 +63,7 @@ pub fn fingerprint(cx: &Context, asked: &args::Fingerprint) -> Result {
     });
     match written {
         Ok(Ok(())) => {}
-        // Whoever read the answer has seen enough.
-        Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => return Err(Closed.into()),
         Ok(Err(error)) => return Err(error.into()),
         Err(_) => return Err(Failure::new(Code::Partial, "the writer of the answer fell over").into()),
     }

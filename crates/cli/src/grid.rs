@@ -1,6 +1,6 @@
 //! What the commands about the grid on this host share.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
@@ -12,6 +12,7 @@ use store::Store;
 
 use crate::context::Context;
 use crate::exit::{Code, Failure, Result};
+use crate::output::tell;
 use crate::progress::Bar;
 
 /// Where a packaged decoy binary lies.
@@ -75,8 +76,7 @@ pub fn confirm(question: &str, yes: bool) -> Result {
                 .into(),
         );
     }
-    eprint!("{question} [y/N] ");
-    std::io::stderr().flush()?;
+    tell(format_args!("{question} [y/N] "));
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     if matches!(answer.trim(), "y" | "Y" | "yes") {
@@ -94,14 +94,14 @@ pub fn told(cx: &Context, outcome: &Outcome, bar: &Bar, did: &str) -> Result {
     let (changed, all) = (outcome.changed(), outcome.deckies.len());
     for decky in &outcome.deckies {
         if let Some(error) = &decky.error {
-            eprintln!("error: `{}`: {error}", decky.name);
+            tell(format_args!("error: `{}`: {error}\n", decky.name));
         } else if !decky.closed.is_empty() {
             let ports: Vec<_> = decky.closed.iter().map(|port| port.port.to_string()).collect();
-            eprintln!(
-                "warning: `{}` is up, but port {} is closed",
-                decky.name,
-                ports.join(", ")
-            );
+            let ports = ports.join(", ");
+            tell(format_args!(
+                "warning: `{}` is up, but port {ports} is closed\n",
+                decky.name
+            ));
         }
     }
     if outcome.is_complete() {

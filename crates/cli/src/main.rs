@@ -78,8 +78,9 @@ async fn run(cli: Cli) -> Result {
         Command::Lab(asked) => laboratory::lab(&cx, &asked),
         Command::Mock(asked) => laboratory::mock(&cx, &asked).await,
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "decnet", &mut std::io::stdout());
-            Ok(())
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "decnet", &mut script);
+            output::print(format_args!("{}", String::from_utf8_lossy(&script)))
         }
     }
 }
@@ -96,6 +97,7 @@ fn logs(global: &args::Global) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(!output::is_plain(global) && std::io::stderr().is_terminal())
+        .log_internal_errors(false)
         .without_time()
         .init();
 }

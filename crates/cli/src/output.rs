@@ -1,6 +1,7 @@
 //! Answers: tables for people, JSON for machines.
 
-use std::io::IsTerminal;
+use std::fmt;
+use std::io::{self, IsTerminal, Write as _};
 
 use comfy_table::{ContentArrangement, Table};
 use serde::Serialize;
@@ -19,6 +20,56 @@ pub struct Output {
     /// Progress bars on stderr.
     pub bars: bool,
 }
+
+/// Nobody reads the answer any more (`decnet ... | head`): an end, not an error.
+#[derive(Clone, Copy, Debug)]
+pub struct Closed;
+
+/// Writes to stdout; [`Closed`] when nobody reads it.
+pub fn print(text: fmt::Arguments<'_>) -> Result {
+    io::stdout().lock().write_fmt(text).map_err(unwritten)
+}
+
+/// As [`print`], and at once, whatever the bytes.
+pub fn show(bytes: &[u8]) -> Result {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(unwritten)
+}
+
+fn unwritten(error: io::Error) -> anyhow::Error {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Closed.into(),
+        _ => error.into(),
+    }
+}
+
+/// Writes to stderr; when nobody reads that there is nowhere left to complain.
+pub fn tell(text: fmt::Arguments<'_>) {
+    let _ = io::stderr().lock().write_fmt(text);
+}
+
+/// An answer that was cut short because nobody read on is as good as said.
+pub fn heard(printed: Result) -> Result {
+    match printed {
+        Err(error) if error.is::<Closed>() => Ok(()),
+        other => other,
+    }
+}
+
+/// Prints a line of the answer.
+macro_rules! say {
+    () => { $crate::output::print(format_args!("\n")) };
+    ($($text:tt)*) => { $crate::output::print(format_args!("{}\n", format_args!($($text)*))) };
+}
+pub(crate) use say;
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nobody reads the answer any more")
+    }
+}
+
+impl std::error::Error for Closed {}
 
 // === impl Output ===
 
@@ -55,19 +106,17 @@ impl Output {
         for row in rows {
             table.add_row(cells(row));
         }
-        println!("{}", table.trim_fmt());
-        Ok(())
+        say!("{}", table.trim_fmt())
     }
 
     pub fn value<T: Serialize + ?Sized>(&self, value: &T) -> Result {
-        println!("{}", serde_json::to_string_pretty(value)?);
-        Ok(())
+        say!("{}", serde_json::to_string_pretty(value)?)
     }
 
     /// Something worth knowing that is not the answer.
     pub fn note(&self, text: &str) {
         if !self.quiet {
-            eprintln!("{text}");
+            tell(format_args!("{text}\n"));
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::crew;
 use crate::exit::{Code, Coded as _, Failure, Result};
 use crate::feed::clean;
 use crate::grid;
-use crate::output::ago;
+use crate::output::{ago, say};
 use crate::query::all;
 
 /// Rows of the account that are shown.
@@ -119,11 +119,11 @@ fn show(cx: &Context, turned: &Turned) -> Result {
         cx.out.value(turned)?;
     } else if turned.refused.is_none() {
         for probe in &turned.probes {
-            println!("{}", line(probe));
+            say!("{}", line(probe))?;
         }
         for rotation in &turned.rotated {
             let port = rotation.port.map(|port| format!(" on port {port}")).unwrap_or_default();
-            println!("changed: {}{port} was {}", rotation.probe_type, rotation.old_hash);
+            say!("changed: {}{port} was {}", rotation.probe_type, rotation.old_hash)?;
         }
     }
     match &turned.refused {

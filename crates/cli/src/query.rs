@@ -10,7 +10,7 @@ use crate::args;
 use crate::context::Context;
 use crate::exit::{Code, Coded as _, Failure, Result};
 use crate::feed::{self, clean};
-use crate::output::ago;
+use crate::output::{ago, say};
 use crate::portrait;
 use crate::when;
 
@@ -66,11 +66,12 @@ async fn follow(cx: &Context, store: &Store, filter: &Filter, mut last: i64) -> 
 
 fn show(cx: &Context, event: &model::Event) -> Result {
     if cx.out.json {
-        println!("{}", serde_json::to_string(event)?);
-    } else if let Some(line) = feed::line(event, cx.out.colour) {
-        println!("{line}");
+        return say!("{}", serde_json::to_string(event)?);
     }
-    Ok(())
+    match feed::line(event, cx.out.colour) {
+        Some(line) => say!("{line}"),
+        None => Ok(()),
+    }
 }
 
 pub async fn attackers(cx: &Context, asked: &args::Attackers) -> Result {
@@ -143,46 +144,46 @@ async fn attacker(cx: &Context, store: &Store, ip: std::net::IpAddr) -> Result {
     }
     let seen = &portrait.attacker;
     let now = OffsetDateTime::now_utc();
-    println!(
+    say!(
         "{}  first {}, last {}",
         seen.ip,
         ago(seen.first_seen, now),
         ago(seen.last_seen, now)
-    );
-    println!(
+    )?;
+    say!(
         "{} events on {} over {}",
         seen.events,
         joined(&seen.deckies),
         joined(&seen.services)
-    );
+    )?;
     for line in portrait::lines(&portrait.fingerprints, now) {
-        println!("{line}");
+        say!("{line}")?;
     }
     for row in &portrait.tried {
         let who = clean(row.principal.as_deref().unwrap_or("-"));
         let worked = if row.successes > 0 { "worked" } else { "refused" };
-        println!(
+        say!(
             "  tried   {who} {} on {} {} ({worked}, {}x)",
             clean(&row.secret.secret_printable),
             row.decky,
             row.service,
             row.attempts
-        );
+        )?;
     }
     for row in &portrait.sessions {
-        println!(
+        say!(
             "  session {} on {}, {}",
             row.sid,
             row.decky,
             row.mode.as_deref().unwrap_or("-")
-        );
+        )?;
     }
     for row in &portrait.commands_run {
-        println!("  ran     {}", clean(&row.command));
+        say!("  ran     {}", clean(&row.command))?;
     }
     for row in &portrait.files_left {
         let path = row.seen.first().map_or("-", |seen| seen.path.as_str());
-        println!("  left    {} ({} bytes, sha256 {})", clean(path), row.size, row.sha256);
+        say!("  left    {} ({} bytes, sha256 {})", clean(path), row.size, row.sha256)?;
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::args::{Rules, RulesTest};
 use crate::context::Context;
 use crate::exit::{Code, Failure, Result};
+use crate::output::say;
 
 /// One rule in the list.
 #[derive(Serialize)]
@@ -132,7 +133,7 @@ fn add(cx: &Context, file: &Path) -> Result {
     if cx.out.json {
         cx.out.value(&json!({ "added": added }))
     } else {
-        say(&format!("added {}", added.join(", ")))
+        say!("added {}", added.join(", "))
     }
 }
 
@@ -162,7 +163,7 @@ fn remove(cx: &Context, id: &str) -> Result {
             return Err(Failure::new(Code::Conflict, what).into());
         }
         std::fs::remove_file(&found.origin).map_err(cannot)?;
-        return say(&format!("removed {}", found.rule.id));
+        return say!("removed {}", found.rule.id);
     }
     let rule = built_in_rules()
         .into_iter()
@@ -174,11 +175,11 @@ fn remove(cx: &Context, id: &str) -> Result {
     }
     std::fs::create_dir_all(&folder).map_err(cannot)?;
     std::fs::write(folder.join(REMOVED), gone.join("\n")).map_err(cannot)?;
-    say(&format!(
+    say!(
         "removed {}; delete its line in {} to have it back",
         rule.id,
         folder.join(REMOVED).display()
-    ))
+    )
 }
 
 fn test(cx: &Context, asked: &RulesTest) -> Result {
@@ -222,9 +223,4 @@ fn lint(cx: &Context, files: &[PathBuf]) -> Result {
 
 fn refused(error: detect::Error) -> Failure {
     Failure::new(Code::Usage, error.to_string())
-}
-
-fn say(text: &str) -> Result {
-    println!("{text}");
-    Ok(())
 }

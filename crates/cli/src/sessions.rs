@@ -1,6 +1,5 @@
 //! `decnet sessions`.
 
-use std::io::Write as _;
 use std::time::Duration;
 
 use replay::{Channel, Pace, Piece, Plain, Screen};
@@ -11,7 +10,7 @@ use crate::args::{self, SessionsCommand};
 use crate::context::Context;
 use crate::exit::{Code, Coded as _, Failure, Result};
 use crate::feed::clean;
-use crate::output::ago;
+use crate::output::{ago, print, say, show};
 use crate::query::{all, filter};
 
 pub async fn sessions(cx: &Context, asked: &args::Sessions) -> Result {
@@ -125,10 +124,9 @@ fn piece(chunk: Chunk) -> Option<Piece> {
 fn print_plain(pieces: &[Piece]) -> Result {
     let mut plain = Plain::default();
     for piece in pieces.iter().filter(|piece| piece.channel == Channel::Shown) {
-        print!("{}", plain.text(&piece.bytes));
+        print(format_args!("{}", plain.text(&piece.bytes)))?;
     }
-    println!();
-    Ok(())
+    say!()
 }
 
 fn print_cast(session: &Session, pieces: &[Piece]) -> Result {
@@ -138,13 +136,11 @@ fn print_cast(session: &Session, pieces: &[Piece]) -> Result {
         term: session.term.clone().unwrap_or_default(),
         started: session.started_at.unix_timestamp(),
     };
-    println!("{}", replay::cast_header(&screen));
-    pieces.iter().for_each(|piece| println!("{}", replay::cast_line(piece)));
-    Ok(())
+    say!("{}", replay::cast_header(&screen))?;
+    pieces.iter().try_for_each(|piece| say!("{}", replay::cast_line(piece)))
 }
 
 async fn play(pieces: &[Piece], pace: Pace) -> Result {
-    let mut out = std::io::stdout();
     let mut before = Duration::ZERO;
     for piece in pieces.iter().filter(|piece| piece.channel == Channel::Shown) {
         tokio::select! {
@@ -152,10 +148,8 @@ async fn play(pieces: &[Piece], pace: Pace) -> Result {
             _ = tokio::signal::ctrl_c() => break,
         }
         before = piece.at;
-        out.write_all(&piece.bytes)?;
-        out.flush()?;
+        show(&piece.bytes)?;
     }
     // Whatever it did to the terminal ends with it.
-    println!("\x1b[0m");
-    Ok(())
+    say!("\x1b[0m")
 }

@@ -14,7 +14,7 @@ use crate::args;
 use crate::context::Context;
 use crate::exit::{Code, Coded as _, Failure, Result};
 use crate::grid::{self, engine_failed};
-use crate::output::ago;
+use crate::output::{ago, print, say};
 use crate::plan;
 
 const AGAIN: Duration = Duration::from_secs(2);
@@ -55,7 +55,7 @@ pub async fn status(cx: &Context, asked: &args::Status) -> Result {
     loop {
         let answer = answer(cx, &store).await?;
         if asked.watch && !cx.out.json {
-            print!("\x1b[H\x1b[2J");
+            print(format_args!("\x1b[H\x1b[2J"))?;
         }
         show(cx, &answer)?;
         if !asked.watch {
@@ -115,7 +115,7 @@ fn show(cx: &Context, answer: &Answer) -> Result {
         cx.out.note("no workers are running: `decnet up` runs them all");
         return Ok(());
     }
-    println!();
+    say!()?;
     let now = OffsetDateTime::now_utc();
     let cells = |beat: &Beat| {
         let state = format!("{:?}", beat.state).to_lowercase();

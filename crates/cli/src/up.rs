@@ -17,6 +17,7 @@ use crate::deploy::{stand, stored};
 use crate::exit::{Code, Coded as _, Result};
 use crate::feed;
 use crate::grid::{self, engine_failed};
+use crate::output::{Closed, heard, say};
 use crate::plan::{self, Asked, NetworkWish, Source};
 use crate::probe;
 use crate::progress::Bar;
@@ -67,7 +68,7 @@ pub async fn up(cx: &Context, asked: &args::Up) -> Result {
         ..Filter::default()
     };
     if let Some(fleet) = stored(&store).await? {
-        welcome(cx, &fleet);
+        heard(welcome(cx, &fleet))?;
     }
     let ended = loop {
         tokio::select! {
@@ -76,7 +77,12 @@ pub async fn up(cx: &Context, asked: &args::Up) -> Result {
             _ = news.next() => {}
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
-        last = show_new(cx, &store, &filter, last).await?;
+        last = match show_new(cx, &store, &filter, last).await {
+            Ok(last) => last,
+            // Nobody watches any more: as if told to stop, so that the workers end in order.
+            Err(error) if error.is::<Closed>() => break None,
+            Err(error) => return Err(error),
+        };
     };
     cx.out.note("stopping");
     crew.stop().await;
@@ -151,9 +157,9 @@ async fn show_new(cx: &Context, store: &Store, filter: &Filter, mut last: i64) -
         for row in &rows {
             last = row.n;
             if cx.out.json {
-                println!("{}", serde_json::to_string(&row.event)?);
+                say!("{}", serde_json::to_string(&row.event)?)?;
             } else if let Some(line) = feed::line(&row.event, cx.out.colour) {
-                println!("{line}");
+                say!("{line}")?;
             }
         }
         if rows.len() < usize::try_from(Page::MAX).unwrap_or(usize::MAX) {
@@ -163,11 +169,12 @@ async fn show_new(cx: &Context, store: &Store, filter: &Filter, mut last: i64) -
 }
 
 /// What stands, and what to try on it.
-fn welcome(cx: &Context, fleet: &FleetSpec) {
+fn welcome(cx: &Context, fleet: &FleetSpec) -> Result {
     if cx.out.json {
-        return cx.out.note("ready");
+        cx.out.note("ready");
+        return Ok(());
     }
-    println!();
+    say!()?;
     for decky in &fleet.deckies {
         let services: Vec<_> = decky
             .machine
@@ -175,13 +182,13 @@ fn welcome(cx: &Context, fleet: &FleetSpec) {
             .iter()
             .map(|service| service.slug.as_str())
             .collect();
-        println!(
+        say!(
             "  {:<14} {:<16} {:<18} {}",
             decky.name.to_string(),
             decky.ip,
             decky.machine.hostname,
             services.join(" ")
-        );
+        )?;
     }
     if let Some(example) = example(&fleet.deckies) {
         let example = if cx.out.colour {
@@ -189,9 +196,9 @@ fn welcome(cx: &Context, fleet: &FleetSpec) {
         } else {
             example
         };
-        println!("\n  attack:  {example}");
+        say!("\n  attack:  {example}")?;
     }
-    println!("\nready: what attackers do appears below; Ctrl-C stops watching");
+    say!("\nready: what attackers do appears below; Ctrl-C stops watching")
 }
 
 fn example(deckies: &[DeckySpec]) -> Option<String> {
