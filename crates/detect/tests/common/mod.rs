@@ -25,6 +25,7 @@ pub fn addr(text: &str) -> Addr {
 /// A network in the making; times are milliseconds.
 pub struct Scene {
     engine: Engine,
+    input: Input,
 }
 
 impl Scene {
@@ -45,6 +46,7 @@ impl Scene {
                 },
                 input,
             ),
+            input,
         }
     }
 
@@ -137,6 +139,18 @@ impl Scene {
             r#"{{"ip":"{src}","ts":{},"method":"GET","endpoint":"{target}","status_code":{status}}}"#,
             EPOCH + at
         ));
+    }
+
+    /// Something harmless, of the kind this input is made of.
+    pub fn noise(&mut self, at: i64, client: &str, server: &str) {
+        match self.input {
+            Input::Packets => self.udp(at, (client, 5_000), (server, 6_000), 10),
+            Input::Flows => self.flow(at, client, server, 6_000, 10, 10, State::NotAttempt),
+            _ => {
+                self.get(at, client, "/", 200);
+                self.login(at, client, "visitor", true);
+            }
+        }
     }
 
     /// A line of an access log.
