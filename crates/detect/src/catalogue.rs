@@ -83,6 +83,7 @@ fn net(id: &str, detection: &str, title: &str, category: &str, mitre: &[&str], s
         rank: None,
         recon: false,
         family: Family::Network,
+        respond: Vec::new(),
     }
 }
 

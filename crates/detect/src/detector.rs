@@ -16,6 +16,9 @@ pub(crate) trait Detector: Send {
     /// Told how far time has come, before each event; for rules about what does not happen.
     fn advance(&mut self, _now: Time, _cx: &mut Cx<'_>) {}
 
+    /// An input without end: judges what would else be judged only when it is over. Asked now and then.
+    fn review(&mut self, _now: Time, _cx: &mut Cx<'_>) {}
+
     /// The input is over.
     fn finish(&mut self, _end: Time, _cx: &mut Cx<'_>) {}
 

@@ -7,15 +7,17 @@ use crate::catalogue::BUILT_IN;
 use crate::config::{Allow, Config};
 use crate::detector::{Cx, Detector};
 use crate::event::{Body, Call, Event, Kind, Sighting};
+use crate::finding::Finding;
 use crate::flow::{Carried, FlowRecord, Packet, Tracker};
 use crate::http::login::Logins;
+use crate::incident::{self, Incident};
 use crate::intel::Intel;
 use crate::ledger::Ledger;
 use crate::net::telemetry::is_watched_port;
 use crate::reorder::Reorder;
-use crate::report::{Conclusion, Counters};
+use crate::report::{Bar, Conclusion, Counters, settle};
 use crate::rule::{Family, Rule};
-use crate::rules::{Ruleset, Running};
+use crate::rules::{Definition, Ruleset, Running};
 use crate::table::{Caps, Held, Table};
 use crate::time::{Span, Time};
 use crate::world::{Nets, World};
@@ -28,6 +30,15 @@ pub struct Setup {
     pub rules: Ruleset,
     /// Only these rules, when not empty.
     pub only: Vec<String>,
+}
+
+/// What a running engine has to tell.
+#[derive(Clone, Debug, Default)]
+pub struct News {
+    /// New findings, and old ones that grew: the same id may come again.
+    pub findings: Vec<Finding>,
+    /// Incidents these findings belong to, as they stand.
+    pub incidents: Vec<Incident>,
 }
 
 /// What kind of input comes; the report lists the rules that can fire on it.
@@ -81,10 +92,15 @@ struct Watched;
 const WAIT: Span = Span::seconds(10);
 const WAIT_FLOWS: Span = Span::seconds(3600);
 const WAIT_CAP: usize = 262_144;
+/// What arrives as it happens is soon complete.
+const WAIT_LIVE: Span = Span::seconds(2);
+const WAIT_LIVE_CAP: usize = 65_536;
 const WATCHED: Caps = Caps {
     keys: 20_000,
     entries: usize::MAX,
 };
+/// Findings of a running engine are remembered for so long; stages shown before do not count for predictions.
+const REMEMBERED: Span = Span::seconds(24 * 3600);
 /// What our own enforcement caused.
 const ENFORCED: &str = "decnet_enforced";
 
@@ -114,6 +130,7 @@ impl Engine {
                 detectors.push(Runner { rule, detector });
             }
         }
+        let known = rules.iter().filter_map(Definition::known).collect::<Vec<_>>();
         Self {
             input,
             waiting: Reorder::new(if input == Input::Flows { WAIT_FLOWS } else { WAIT }, WAIT_CAP),
@@ -123,7 +140,7 @@ impl Engine {
             detectors,
             by_kind,
             custom: Running::new(&rules, wanted, config.cooldown),
-            checker: Checker::new(&config, wanted),
+            checker: Checker::new(&config, wanted, known.into_iter()),
             logins: Logins::new(&config),
             allow: config
                 .allow
@@ -139,6 +156,74 @@ impl Engine {
             last: Time(i64::MIN),
             config,
         }
+    }
+
+    /// An engine for what arrives as it happens: to be told the time ([`Engine::tick`]), and asked for its news.
+    pub fn live(setup: Setup, input: Input) -> Self {
+        Self {
+            waiting: Reorder::new(WAIT_LIVE, WAIT_LIVE_CAP),
+            ..Self::new(setup, input)
+        }
+    }
+
+    /// The clock says it is now: nothing older than a moment is waited for any longer.
+    pub fn tick(&mut self, now: Time) {
+        let settled = now.minus(WAIT_LIVE);
+        while let Some((at, waiting)) = self.waiting.overdue(settled) {
+            self.take(at, waiting);
+        }
+        let mut told = std::mem::take(&mut self.told);
+        self.tracker.advance(settled, &mut told);
+        self.tell(&mut told);
+        self.told = told;
+        self.custom.advance(settled, &mut self.ledger);
+    }
+
+    /// Judges what needs the whole picture, and lets go of what is past. To be called every few minutes.
+    pub fn review(&mut self, now: Time) {
+        let mut cx = Cx {
+            world: &self.world,
+            ledger: &mut self.ledger,
+        };
+        for running in &mut self.detectors {
+            running.detector.review(now, &mut cx);
+        }
+        self.ledger.forget(now.minus(REMEMBERED));
+    }
+
+    /// What was found, and what grew, since this was last asked.
+    pub fn news(&mut self) -> News {
+        let bar = Bar {
+            min_confidence: self.config.min_confidence.0,
+            strict_notices: false,
+        };
+        let mut news = News::default();
+        for (id, mut beside) in self.ledger.news() {
+            settle(&mut beside, bar);
+            let incidents = incident::gather(&beside);
+            let whole = incidents.into_iter().find(|incident| incident.findings.contains(&id));
+            news.incidents
+                .retain(|known: &Incident| whole.as_ref().is_none_or(|whole| whole.id != known.id));
+            news.incidents.extend(whole);
+            news.findings
+                .extend(beside.into_iter().find(|finding| finding.id == id));
+        }
+        news
+    }
+
+    /// What was skipped, dropped or passed over so far.
+    pub fn so_far(&self) -> Counters {
+        let mut counters = self.counters.clone();
+        self.count(&mut counters);
+        counters
+    }
+
+    fn count(&self, counters: &mut Counters) {
+        counters.late = self.waiting.late();
+        let evicted: u64 = self.detectors.iter().map(|running| running.detector.evicted()).sum();
+        counters.evicted = evicted + self.tracker.evicted() + self.custom.evicted() + self.checker.evicted();
+        counters.allowed += self.ledger.allowed;
+        counters.findings_dropped = self.ledger.overflow;
     }
 
     pub fn counters(&mut self) -> &mut Counters {
@@ -178,7 +263,9 @@ impl Engine {
         }
         let event = Event::new(at, "tools", Body::Tool(Box::new(call.clone())));
         self.show_custom(&event);
-        self.checker.check(at, call, &self.config, &mut self.ledger)
+        let verdict = self.checker.check(at, call, &self.config, &mut self.ledger);
+        self.chain(&event);
+        verdict
     }
 
     /// The input is over.
@@ -198,11 +285,7 @@ impl Engine {
             running.detector.finish(end, &mut cx);
         }
         self.custom.finish(end, &mut self.ledger);
-        self.counters.late = self.waiting.late();
-        let evicted: u64 = self.detectors.iter().map(|running| running.detector.evicted()).sum();
-        self.counters.evicted = evicted + self.tracker.evicted() + self.custom.evicted() + self.checker.evicted();
-        self.counters.allowed += self.ledger.allowed;
-        self.counters.findings_dropped = self.ledger.overflow;
+        let counters = self.so_far();
         let families = self.input.families();
         let rules = self
             .rules()
@@ -213,7 +296,7 @@ impl Engine {
             rules,
             first: self.first,
             last: self.first.map(|_| self.last),
-            counters: self.counters,
+            counters,
             min_confidence: self.config.min_confidence.0,
             findings: self.ledger.into_findings(),
         }
@@ -260,6 +343,8 @@ impl Engine {
             running.detector.advance(now, &mut cx);
         }
         self.custom.advance(now, &mut self.ledger);
+        // What time alone brought about has no event that others could follow it by.
+        self.ledger.fresh();
     }
 
     fn tell(&mut self, told: &mut Vec<(Time, Body)>) {
@@ -307,6 +392,14 @@ impl Engine {
 
     fn show_custom(&mut self, event: &Event) {
         self.custom.observe(event, &mut self.ledger);
+        self.chain(event);
+    }
+
+    /// Shows rules that refer to others what those found because of this event.
+    fn chain(&mut self, event: &Event) {
+        for rule in self.ledger.fresh() {
+            self.custom.found(&rule, event, &mut self.ledger);
+        }
     }
 
     fn sight(&mut self, packet: &Packet) {

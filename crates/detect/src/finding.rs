@@ -49,6 +49,9 @@ pub struct Finding {
     pub evidence: Map<String, Value>,
     pub mitigation: String,
     pub decision: &'static str,
+    /// Who is told, when its rule names them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub respond: Vec<String>,
     pub narrative: Narrative,
     pub trace: Vec<Step>,
     /// The group key, and what the rule is called in the table of results.

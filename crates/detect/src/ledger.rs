@@ -1,6 +1,6 @@
 //! Findings in the making: cooldown, folding, merging, allowed rules (detect.md §4).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde_json::{Map as JsonMap, Value};
@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use crate::addr::Addr;
 use crate::config::Allow;
 use crate::finding::{Finding, LIST, Narrative, Part, Source, Target};
-use crate::rule::{Class, Confidence, Rule};
+use crate::rule::{Class, Confidence, Rule, Severity};
 use crate::stage::Prediction;
 use crate::table::Map;
 use crate::time::{Span, Time};
@@ -59,7 +59,13 @@ pub(crate) enum Raised {
 pub(crate) struct Ledger {
     cooldown: Span,
     allow: Vec<Allow>,
-    entries: Vec<Entry>,
+    /// In the order they were opened; an index counts from the first ever opened.
+    entries: VecDeque<Entry>,
+    forgotten: usize,
+    /// What was opened, or grew enough to be told again, since [`Ledger::news`].
+    news: Vec<usize>,
+    /// Rules with a new finding since [`Ledger::fresh`].
+    fresh: Vec<Arc<Rule>>,
     open: Map<(String, String), usize>,
     by_source: Map<Source, Vec<usize>>,
     kept: [usize; 2],
@@ -73,7 +79,16 @@ struct Entry {
     rule: Arc<Rule>,
     targets: BTreeSet<Target>,
     cooldown: Span,
+    /// Severity and count as they were last told.
+    told: Option<(Severity, u64)>,
+    /// It is among the news.
+    is_news: bool,
 }
+
+/// A finding is told again when its count is so many times what was told.
+const AGAIN: u64 = 10;
+/// Findings of one source that are looked at together.
+const TOGETHER: usize = 256;
 
 // === impl Ledger ===
 
@@ -82,7 +97,10 @@ impl Ledger {
         Self {
             cooldown,
             allow: allow.into_iter().filter(|allow| allow.rule.is_some()).collect(),
-            entries: Vec::new(),
+            entries: VecDeque::new(),
+            forgotten: 0,
+            news: Vec::new(),
+            fresh: Vec::new(),
             open: Map::default(),
             by_source: Map::default(),
             kept: [0; 2],
@@ -123,13 +141,93 @@ impl Ledger {
     }
 
     pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut Finding> {
-        self.entries.get_mut(index).map(|entry| &mut entry.finding)
+        let place = index.checked_sub(self.forgotten)?;
+        self.entries.get_mut(place).map(|entry| &mut entry.finding)
     }
 
     /// Findings of one source, oldest first.
     pub(crate) fn of(&self, source: &Source) -> impl Iterator<Item = &Finding> {
         let indices = self.by_source.get(source).map_or(&[][..], Vec::as_slice);
-        indices.iter().map(|&index| &self.entries[index].finding)
+        indices
+            .iter()
+            .filter_map(|&index| self.entry(index))
+            .map(|entry| &entry.finding)
+    }
+
+    /// Rules that have a new finding since this was last asked.
+    pub(crate) fn fresh(&mut self) -> Vec<Arc<Rule>> {
+        std::mem::take(&mut self.fresh)
+    }
+
+    /// Findings that are new, or whose severity rose or count grew tenfold since they were told (detect.md §4), each
+    /// with the latest others of its source.
+    pub(crate) fn news(&mut self) -> Vec<(String, Vec<Finding>)> {
+        let news = std::mem::take(&mut self.news);
+        let mut told = Vec::new();
+        for index in news {
+            let Some(entry) = self.entry_mut(index) else { continue };
+            entry.is_news = false;
+            entry.told = Some((entry.finding.severity, entry.finding.count));
+            let finding = entry.finding.clone();
+            let id = finding.id.clone();
+            let mut beside: Vec<Finding> = Vec::new();
+            if finding.source != Source::Many {
+                let skipped = self.of(&finding.source).count().saturating_sub(TOGETHER);
+                let latest = self.of(&finding.source).skip(skipped);
+                beside.extend(latest.filter(|other| other.id != id).cloned());
+            }
+            beside.push(finding);
+            told.push((id, beside));
+        }
+        told
+    }
+
+    /// Lets go of findings that nothing has been added to since then, oldest first.
+    pub(crate) fn forget(&mut self, before: Time) {
+        while self
+            .entries
+            .front()
+            .is_some_and(|entry| !entry.is_news && entry.finding.last_ts < before)
+        {
+            self.forget_first();
+        }
+    }
+
+    fn forget_first(&mut self) {
+        let Some(entry) = self.entries.pop_front() else { return };
+        let (index, finding) = (self.forgotten, entry.finding);
+        self.forgotten += 1;
+        self.kept[finding.class as usize] = self.kept[finding.class as usize].saturating_sub(1);
+        let key = (finding.rule, finding.key);
+        if self.open.get(&key) == Some(&index) {
+            self.open.remove(&key);
+        }
+        if let Some(indices) = self.by_source.get_mut(&finding.source) {
+            indices.retain(|&other| other != index);
+            if indices.is_empty() {
+                self.by_source.remove(&finding.source);
+            }
+        }
+    }
+
+    fn entry(&self, index: usize) -> Option<&Entry> {
+        self.entries.get(index.checked_sub(self.forgotten)?)
+    }
+
+    fn entry_mut(&mut self, index: usize) -> Option<&mut Entry> {
+        self.entries.get_mut(index.checked_sub(self.forgotten)?)
+    }
+
+    /// A finding was opened or has grown.
+    fn grew(&mut self, index: usize) {
+        let Some(entry) = self.entry_mut(index) else { return };
+        let (severity, count) = (entry.finding.severity, entry.finding.count);
+        let worth_telling = entry
+            .told
+            .is_none_or(|(before, counted)| severity > before || count >= counted.saturating_mul(AGAIN));
+        if worth_telling && !std::mem::replace(&mut entry.is_news, true) {
+            self.news.push(index);
+        }
     }
 
     /// The latest looking-around of a source that was still going on at or after `since`.
@@ -137,7 +235,7 @@ impl Ledger {
         let indices = self.by_source.get(&Source::Ip(source))?;
         let recon = indices
             .iter()
-            .map(|&index| &self.entries[index])
+            .filter_map(|&index| self.entry(index))
             .filter(|entry| entry.rule.recon);
         let latest = recon
             .filter(|entry| entry.finding.last_ts >= since)
@@ -152,14 +250,15 @@ impl Ledger {
     /// An open finding of a source by a scan rule that goes before those of `rank`.
     pub(crate) fn ranked_before(&self, source: Addr, rank: u8, at: Time) -> Option<usize> {
         let indices = self.by_source.get(&Source::Ip(source))?;
-        let open = indices.iter().copied().filter(|&index| self.entries[index].is_open(at));
-        let ranked = open.filter_map(|index| Some((self.entries[index].rule.rank?, index)));
+        let known = indices.iter().filter_map(|&index| Some((index, self.entry(index)?)));
+        let open = known.filter(|(_, entry)| entry.is_open(at));
+        let ranked = open.filter_map(|(index, entry)| Some((entry.rule.rank?, index)));
         ranked.filter(|(other, _)| *other < rank).min().map(|(_, index)| index)
     }
 
     /// A weaker rule saw the same as an open finding.
     pub(crate) fn note(&mut self, index: usize, rule: &Rule, at: Time) {
-        let finding = &mut self.entries[index].finding;
+        let Some(finding) = self.get_mut(index) else { return };
         if !finding.also_matched.contains(&rule.id) {
             finding.also_matched.push(rule.id.clone());
         }
@@ -209,11 +308,11 @@ impl Ledger {
 
     fn open_of(&self, rule: &Rule, hit: &Match) -> Option<usize> {
         let index = *self.open.get(&(rule.id.clone(), hit.key.clone()))?;
-        self.entries[index].is_open(hit.at).then_some(index)
+        self.entry(index)?.is_open(hit.at).then_some(index)
     }
 
     fn fold(&mut self, index: usize, hit: &Match, details: impl FnOnce() -> Details) {
-        let entry = &mut self.entries[index];
+        let Some(entry) = self.entry_mut(index) else { return };
         let finding = &mut entry.finding;
         finding.suppressed += 1;
         finding.last_ts = finding.last_ts.max(hit.at);
@@ -237,6 +336,7 @@ impl Ledger {
             entry.add_targets(details.targets);
         }
         entry.add_targets(hit.target);
+        self.grew(index);
     }
 
     fn open_new(&mut self, rule: &Arc<Rule>, hit: Match, cooldown: Span, details: Details) -> Raised {
@@ -277,6 +377,7 @@ impl Ledger {
             evidence: details.evidence,
             mitigation: rule.mitigation.clone(),
             decision: "allow",
+            respond: rule.respond.clone(),
             narrative: Narrative::default(),
             trace: Vec::new(),
             key: hit.key.clone(),
@@ -287,13 +388,17 @@ impl Ledger {
             rule: rule.clone(),
             targets: BTreeSet::new(),
             cooldown,
+            told: None,
+            is_news: false,
         };
         entry.add_targets(details.targets);
         entry.add_targets(hit.target);
-        let index = self.entries.len();
-        self.entries.push(entry);
+        let index = self.forgotten + self.entries.len();
+        self.entries.push_back(entry);
+        self.fresh.push(rule.clone());
         self.open.insert((rule.id.clone(), hit.key), index);
         self.by_source.entry(hit.source).or_default().push(index);
+        self.grew(index);
         Raised::New(index)
     }
 }

@@ -36,7 +36,7 @@ pub use addr::{Addr, HomeNets, Net, Scope};
 pub use agent::{Chain, Decision, Verdict};
 pub use catalogue::built_in_rules;
 pub use config::Config;
-pub use engine::{Engine, Input, Setup};
+pub use engine::{Engine, Input, News, Setup};
 pub use error::{Error, Result};
 pub use event::{
     Arp, Attempt, Auth, Body, Call, Canary, Decoy, Dns, Ended, Event, Heartbeat, Http, Kind, Outcome, Proto, Resolved,

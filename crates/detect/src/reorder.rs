@@ -75,6 +75,14 @@ impl<T> Reorder<T> {
         self.release()
     }
 
+    /// The next item that is older than this, by a clock outside.
+    pub(crate) fn overdue(&mut self, before: Time) -> Option<(Time, T)> {
+        if self.next_at()? > before {
+            return None;
+        }
+        self.release()
+    }
+
     /// The next item, waited for or not: nothing more comes.
     pub(crate) fn drain(&mut self) -> Option<(Time, T)> {
         self.release()

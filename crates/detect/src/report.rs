@@ -121,18 +121,12 @@ impl Conclusion {
             findings,
         } = self;
         let mut findings: Vec<Finding> = findings.into_iter().map(|(finding, _)| finding).collect();
-        findings.sort_by(|a, b| (a.trigger_ts, &a.rule, &a.key).cmp(&(b.trigger_ts, &b.rule, &b.key)));
-        supersede(&mut findings);
-        fold_sensitive(&mut findings);
-        incident::predict(&mut findings);
-        findings.iter_mut().for_each(explain);
-        let counts = |finding: &Finding| {
-            let class = finding.class == Class::Detection || about.strict_notices;
-            class && finding.confidence.value() >= min_confidence
+        let bar = Bar {
+            min_confidence,
+            strict_notices: about.strict_notices,
         };
-        for finding in &mut findings {
-            finding.decision = if counts(finding) { "flag" } else { "allow" };
-        }
+        settle(&mut findings, bar);
+        let counts = |finding: &Finding| bar.is_passed(finding);
         let verdict = if findings.iter().any(counts) {
             Outcome::Alert
         } else {
@@ -153,6 +147,32 @@ impl Conclusion {
             counters,
             warnings: about.warnings,
         }
+    }
+}
+
+/// From where on a finding counts for the verdict.
+#[derive(Clone, Copy)]
+pub(crate) struct Bar {
+    pub(crate) min_confidence: u8,
+    pub(crate) strict_notices: bool,
+}
+
+impl Bar {
+    fn is_passed(self, finding: &Finding) -> bool {
+        let class = finding.class == Class::Detection || self.strict_notices;
+        class && finding.confidence.value() >= self.min_confidence
+    }
+}
+
+/// What findings say of each other, put into order and words.
+pub(crate) fn settle(findings: &mut Vec<Finding>, bar: Bar) {
+    findings.sort_by(|a, b| (a.trigger_ts, &a.rule, &a.key).cmp(&(b.trigger_ts, &b.rule, &b.key)));
+    supersede(findings);
+    fold_sensitive(findings);
+    incident::predict(findings);
+    findings.iter_mut().for_each(explain);
+    for finding in findings {
+        finding.decision = if bar.is_passed(finding) { "flag" } else { "allow" };
     }
 }
 

@@ -46,6 +46,8 @@ pub struct Rule {
     /// Findings of this rule say that their source looks around.
     pub recon: bool,
     pub family: Family,
+    /// Who is told of its findings, when not those the settings name.
+    pub respond: Vec<String>,
 }
 
 /// Which inputs can make a rule fire; the report lists a family's rules even when they passed.

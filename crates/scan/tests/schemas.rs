@@ -139,6 +139,15 @@ fn rules_that_are_read_fit_their_schema_and_others_do_not() {
             json!({ "kind": "absence", "period": "60s", "suppress": { "for": "5m", "mode": "every" } }),
             true,
         ),
+        (
+            json!({ "kind": "playbook", "where": null, "base": 40, "parts": { "fast_chain": 0 }, "respond": ["webhook:soc"],
+                    "steps": [{ "any": ["recon", "sensitive"] }, { "feature": "outbound" }] }),
+            true,
+        ),
+        (
+            json!({ "kind": "playbook", "where": null, "base": 40, "steps": [{ "feature": "magic" }, { "feature": "exec" }] }),
+            false,
+        ),
         (json!({ "kind": "guess" }), false),
         (json!({ "colour": "red" }), false),
         (json!({ "emit": { "confidence": 101 } }), false),

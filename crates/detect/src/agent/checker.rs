@@ -7,13 +7,13 @@ use serde::Serialize;
 use super::compound;
 use super::feature::{Features, Knowledge, texts};
 use super::history::{History, Past};
-use super::playbook::{PLAYBOOKS, Playbook, rules};
+use super::playbook::{Playbook, Step, built_in};
 use super::score::{Now, Scored, score};
 use crate::config::{Config, Mode};
 use crate::event::Call;
 use crate::finding::{Part, Source};
 use crate::ledger::{Details, Ledger, Match};
-use crate::rule::{Confidence, Rule, Severity};
+use crate::rule::{Class, Confidence, Rule, Severity};
 use crate::table::{Caps, Table};
 use crate::text::clipped;
 use crate::time::{Span, Time};
@@ -57,8 +57,16 @@ pub struct Chain {
     place: usize,
 }
 
+/// A playbook that runs.
+pub(crate) struct Known {
+    pub(crate) playbook: Playbook,
+    pub(crate) rule: Arc<Rule>,
+    /// The rule's own, when it has one.
+    pub(crate) cooldown: Option<Span>,
+}
+
 pub(crate) struct Checker {
-    playbooks: Vec<(&'static Playbook, Arc<Rule>)>,
+    playbooks: Vec<Known>,
     knowledge: Knowledge,
     agents: Table<String, History>,
 }
@@ -71,20 +79,25 @@ const AGENTS: Caps = Caps {
 // === impl Checker ===
 
 impl Checker {
-    pub(crate) fn new(config: &Config, wanted: impl Fn(&Rule) -> bool) -> Self {
-        let playbooks = PLAYBOOKS
-            .iter()
-            .zip(rules())
-            .filter(|(_, rule)| config.playbooks && wanted(rule));
+    /// With playbooks from rule files beside those built in.
+    pub(crate) fn new(config: &Config, wanted: impl Fn(&Rule) -> bool, custom: impl Iterator<Item = Known>) -> Self {
+        let built_in = built_in().map(|(playbook, rule)| Known {
+            playbook,
+            rule: Arc::new(rule),
+            cooldown: None,
+        });
+        let playbooks = built_in
+            .chain(custom)
+            .filter(|known| config.playbooks && wanted(&known.rule));
         Self {
-            playbooks: playbooks.map(|(playbook, rule)| (playbook, Arc::new(rule))).collect(),
+            playbooks: playbooks.collect(),
             knowledge: Knowledge::new(config),
             agents: Table::new(AGENTS),
         }
     }
 
     pub(crate) fn rules(&self) -> impl Iterator<Item = Arc<Rule>> + '_ {
-        self.playbooks.iter().map(|(_, rule)| rule.clone())
+        self.playbooks.iter().map(|known| known.rule.clone())
     }
 
     pub(crate) fn evicted(&self) -> u64 {
@@ -146,8 +159,11 @@ impl Checker {
         for chain in &chains {
             self.raise(at, key, call, chain, ledger);
         }
-        let Some(best) = chains.first() else {
-            return Verdict::allow();
+        let Some(best) = chains.iter().find(|chain| self.decides(chain)) else {
+            return Verdict {
+                findings: chains,
+                ..Verdict::allow()
+            };
         };
         let confidence = best.confidence;
         let decision = match confidence.value() {
@@ -170,8 +186,17 @@ impl Checker {
         }
     }
 
+    /// Notices are told and decide nothing.
+    fn decides(&self, chain: &Chain) -> bool {
+        self.playbooks[chain.place].rule.class == Class::Detection
+    }
+
     fn raise(&self, at: Time, key: &str, call: &Call, chain: &Chain, ledger: &mut Ledger) {
-        let (playbook, rule) = &self.playbooks[chain.place];
+        let Known {
+            playbook,
+            rule,
+            cooldown,
+        } = &self.playbooks[chain.place];
         let hit = Match {
             key: key.to_owned(),
             source: Source::Agent(call.agent.clone()),
@@ -180,7 +205,7 @@ impl Checker {
             count: playbook.before.len() as u64 + 1,
             target: None,
         };
-        ledger.raise(rule, hit, || Details {
+        ledger.raise_for(rule, hit, *cooldown, || Details {
             first: Some(chain.first_ts),
             breakdown: chain.breakdown.clone(),
             evidence: [("tool_name".to_owned(), clipped(&call.name).into())]
@@ -201,8 +226,8 @@ fn key(call: &Call, by: &str) -> String {
 }
 
 /// Adds every playbook that the call in hand completes; of one playbook only the surest.
-fn complete(playbooks: &[(&'static Playbook, Arc<Rule>)], history: &[&Past], now: &Now<'_>, chains: &mut Vec<Chain>) {
-    for (place, (playbook, rule)) in playbooks.iter().enumerate() {
+fn complete(playbooks: &[Known], history: &[&Past], now: &Now<'_>, chains: &mut Vec<Chain>) {
+    for (place, Known { playbook, rule, .. }) in playbooks.iter().enumerate() {
         if !playbook.last.is(now.features) {
             continue;
         }
@@ -243,7 +268,7 @@ fn best(playbook: &Playbook, history: &[&Past], now: &Now<'_>) -> Option<Scored>
         let Some(chain) = earliest(history, start, middle) else {
             continue;
         };
-        let scored = score(playbook.base, &chain, now);
+        let scored = score(playbook, &chain, now);
         if best.as_ref().is_none_or(|held| scored.confidence > held.confidence) {
             best = Some(scored);
         }
@@ -251,7 +276,7 @@ fn best(playbook: &Playbook, history: &[&Past], now: &Now<'_>) -> Option<Scored>
     best
 }
 
-fn earliest<'a>(history: &[&'a Past], start: usize, middle: &[super::playbook::Step]) -> Option<Vec<&'a Past>> {
+fn earliest<'a>(history: &[&'a Past], start: usize, middle: &[Step]) -> Option<Vec<&'a Past>> {
     let mut chain = vec![history[start]];
     let mut at = start;
     for step in middle {

@@ -7,11 +7,11 @@ mod destination;
 mod feature;
 mod history;
 pub(crate) mod playbook;
-mod score;
+pub(crate) mod score;
 mod sensitivity;
 mod strings;
 mod surprise;
 mod verb;
 
-pub(crate) use checker::Checker;
 pub use checker::{Chain, Decision, Verdict};
+pub(crate) use checker::{Checker, Known};

@@ -1,80 +1,146 @@
 //! The chains (detect.md §9.2): steps before the call in hand, and the call that completes them.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use crate::agent::feature::Features;
 use crate::rule::{Class, Family, Rule};
 use crate::stage::Stage;
 
+use Feature::{
+    Backdoor, Destructive, Encoding, Exec, FileWrite, Injection, Install, MemoryWrite, Outbound, Recon, Sensitive,
+};
+
 /// A chain of calls that does harm.
+#[derive(Clone, Debug)]
 pub(crate) struct Playbook {
-    pub(super) id: &'static str,
-    pub(super) title: &'static str,
-    aat: &'static str,
     /// Steps that must have happened, in order.
-    pub(super) before: &'static [Step],
+    pub(crate) before: Cow<'static, [Step]>,
     /// The step that the call in hand is.
-    pub(super) last: Step,
-    pub(super) base: i64,
+    pub(crate) last: Step,
+    pub(crate) base: i64,
+    /// Values of parts of the score that differ from the usual ones.
+    pub(crate) parts: BTreeMap<String, i64>,
+}
+
+/// What a call must be to count as a step.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    All(Cow<'static, [Feature]>),
+    Any(Cow<'static, [Feature]>),
+}
+
+/// One thing a call can be or do (detect.md §9.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Feature {
+    /// Sensitivity of at least 40.
+    Sensitive,
+    Outbound,
+    External,
+    Exec,
+    Recon,
+    Destructive,
+    Encoding,
+    MemoryWrite,
+    Injection,
+    FileWrite,
+    Backdoor,
+    Install,
+    Decoy,
+}
+
+/// A chain that is built in.
+struct BuiltIn {
+    id: &'static str,
+    title: &'static str,
+    aat: &'static str,
+    before: &'static [Step],
+    last: Step,
+    base: i64,
     category: &'static str,
     mitre: &'static [&'static str],
     stage: Stage,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    Sensitive,
-    Outbound,
-    Recon,
-    /// One call that looks around where secrets are.
-    SensitiveRecon,
-    Exec,
-    ExecOrOutbound,
-    InjectedMemory,
-    ReconOrSensitive,
-    Destructive,
-    Encoding,
-    Install,
-    BackdooredFile,
-}
-
 const SENSITIVE: u8 = 40;
 
+const fn all(features: &'static [Feature]) -> Step {
+    Step::All(Cow::Borrowed(features))
+}
+
+const fn any(features: &'static [Feature]) -> Step {
+    Step::Any(Cow::Borrowed(features))
+}
+
 #[rustfmt::skip]
-pub(super) const PLAYBOOKS: [Playbook; 8] = [
-    Playbook { id: "DATA_EXFIL", title: "Multi-Step Data Exfiltration", aat: "AAT-T5010", before: &[Step::Sensitive], last: Step::Outbound, base: 30, category: "attack-pattern.data-exfil", mitre: &["T1567"], stage: Stage::Exfiltration },
-    Playbook { id: "CRED_HARVEST", title: "Credential Harvest Chain", aat: "AAT-T5011", before: &[Step::SensitiveRecon], last: Step::Outbound, base: 40, category: "attack-pattern.cred-harvest", mitre: &["T1552.001"], stage: Stage::CredentialAccess },
-    Playbook { id: "PRIV_ESCALATION", title: "Privilege Escalation Chain", aat: "AAT-T5012", before: &[Step::Recon, Step::Sensitive], last: Step::Exec, base: 25, category: "attack-pattern.priv-escalation", mitre: &["T1548"], stage: Stage::PrivilegeEscalation },
-    Playbook { id: "PROMPT_INJECTION_CHAIN", title: "Prompt Injection Chain", aat: "AAT-T1001", before: &[Step::InjectedMemory], last: Step::ExecOrOutbound, base: 50, category: "attack-pattern.prompt-injection-chain", mitre: &["AML.T0051", "T1059"], stage: Stage::Execution },
-    Playbook { id: "DESTRUCTIVE_ACTION", title: "Destructive Action Chain", aat: "AAT-T8004", before: &[Step::ReconOrSensitive], last: Step::Destructive, base: 45, category: "attack-pattern.destructive-action", mitre: &["T1485"], stage: Stage::Impact },
-    Playbook { id: "ENCODED_EXFIL", title: "Encoded Exfiltration", aat: "AAT-T9001", before: &[Step::Sensitive, Step::Encoding], last: Step::Outbound, base: 35, category: "attack-pattern.encoded-exfil", mitre: &["T1027", "T1567"], stage: Stage::Exfiltration },
-    Playbook { id: "SUPPLY_CHAIN", title: "Supply Chain Execution", aat: "AAT-T1003", before: &[Step::Install], last: Step::Exec, base: 45, category: "attack-pattern.supply-chain", mitre: &["T1195.001"], stage: Stage::InitialAccess },
-    Playbook { id: "ARTIFACT_BACKDOOR", title: "Artifact Backdoor", aat: "AAT-T6003", before: &[Step::BackdooredFile], last: Step::Exec, base: 50, category: "attack-pattern.artifact-backdoor", mitre: &["T1059"], stage: Stage::Persistence },
+static BUILT_IN: [BuiltIn; 8] = [
+    BuiltIn { id: "DATA_EXFIL", title: "Multi-Step Data Exfiltration", aat: "AAT-T5010", before: &[all(&[Sensitive])], last: all(&[Outbound]), base: 30, category: "attack-pattern.data-exfil", mitre: &["T1567"], stage: Stage::Exfiltration },
+    BuiltIn { id: "CRED_HARVEST", title: "Credential Harvest Chain", aat: "AAT-T5011", before: &[all(&[Recon, Sensitive])], last: all(&[Outbound]), base: 40, category: "attack-pattern.cred-harvest", mitre: &["T1552.001"], stage: Stage::CredentialAccess },
+    BuiltIn { id: "PRIV_ESCALATION", title: "Privilege Escalation Chain", aat: "AAT-T5012", before: &[all(&[Recon]), all(&[Sensitive])], last: all(&[Exec]), base: 25, category: "attack-pattern.priv-escalation", mitre: &["T1548"], stage: Stage::PrivilegeEscalation },
+    BuiltIn { id: "PROMPT_INJECTION_CHAIN", title: "Prompt Injection Chain", aat: "AAT-T1001", before: &[all(&[MemoryWrite, Injection])], last: any(&[Exec, Outbound]), base: 50, category: "attack-pattern.prompt-injection-chain", mitre: &["AML.T0051", "T1059"], stage: Stage::Execution },
+    BuiltIn { id: "DESTRUCTIVE_ACTION", title: "Destructive Action Chain", aat: "AAT-T8004", before: &[any(&[Recon, Sensitive])], last: all(&[Destructive]), base: 45, category: "attack-pattern.destructive-action", mitre: &["T1485"], stage: Stage::Impact },
+    BuiltIn { id: "ENCODED_EXFIL", title: "Encoded Exfiltration", aat: "AAT-T9001", before: &[all(&[Sensitive]), all(&[Encoding])], last: all(&[Outbound]), base: 35, category: "attack-pattern.encoded-exfil", mitre: &["T1027", "T1567"], stage: Stage::Exfiltration },
+    BuiltIn { id: "SUPPLY_CHAIN", title: "Supply Chain Execution", aat: "AAT-T1003", before: &[all(&[Install])], last: all(&[Exec]), base: 45, category: "attack-pattern.supply-chain", mitre: &["T1195.001"], stage: Stage::InitialAccess },
+    BuiltIn { id: "ARTIFACT_BACKDOOR", title: "Artifact Backdoor", aat: "AAT-T6003", before: &[all(&[FileWrite, Backdoor])], last: all(&[Exec]), base: 50, category: "attack-pattern.artifact-backdoor", mitre: &["T1059"], stage: Stage::Persistence },
 ];
 
 // === impl Step ===
 
 impl Step {
-    pub(super) fn is(self, features: &Features) -> bool {
-        let sensitive = features.sensitivity.value >= SENSITIVE;
+    pub(super) fn is(&self, call: &Features) -> bool {
         match self {
-            Self::Sensitive => sensitive,
-            Self::Outbound => features.outbound,
-            Self::Recon => features.recon,
-            Self::SensitiveRecon => features.recon && sensitive,
-            Self::Exec => features.exec,
-            Self::ExecOrOutbound => features.exec || features.outbound,
-            Self::InjectedMemory => features.memory_write && features.content.injection,
-            Self::ReconOrSensitive => features.recon || sensitive,
-            Self::Destructive => features.destructive,
-            Self::Encoding => features.encoding,
-            Self::Install => features.install,
-            Self::BackdooredFile => features.file_write && features.content.backdoor,
+            Self::All(features) => features.iter().all(|feature| feature.of(call)),
+            Self::Any(features) => features.iter().any(|feature| feature.of(call)),
         }
     }
 }
 
-// === impl Playbook ===
+// === impl Feature ===
 
-impl Playbook {
+impl Feature {
+    pub(crate) const NAMES: [(&'static str, Self); 13] = [
+        ("sensitive", Sensitive),
+        ("outbound", Outbound),
+        ("external", Self::External),
+        ("exec", Exec),
+        ("recon", Recon),
+        ("destructive", Destructive),
+        ("encoding", Encoding),
+        ("memory_write", MemoryWrite),
+        ("injection", Injection),
+        ("file_write", FileWrite),
+        ("backdoor", Backdoor),
+        ("install", Install),
+        ("decoy", Self::Decoy),
+    ];
+
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        let found = Self::NAMES.iter().find(|(known, _)| *known == name)?;
+        Some(found.1)
+    }
+
+    fn of(self, call: &Features) -> bool {
+        match self {
+            Sensitive => call.sensitivity.value >= SENSITIVE,
+            Outbound => call.outbound,
+            Self::External => call.external,
+            Exec => call.exec,
+            Recon => call.recon,
+            Destructive => call.destructive,
+            Encoding => call.encoding,
+            MemoryWrite => call.memory_write,
+            Injection => call.content.injection,
+            FileWrite => call.file_write,
+            Backdoor => call.content.backdoor,
+            Install => call.install,
+            Self::Decoy => call.decoy,
+        }
+    }
+}
+
+// === impl BuiltIn ===
+
+impl BuiltIn {
     fn rule(&self) -> Rule {
         Rule {
             id: format!("playbook.{}", self.id),
@@ -96,11 +162,26 @@ impl Playbook {
             rank: None,
             recon: false,
             family: Family::Agent,
+            respond: Vec::new(),
+        }
+    }
+
+    fn playbook(&self) -> Playbook {
+        Playbook {
+            before: Cow::Borrowed(self.before),
+            last: self.last.clone(),
+            base: self.base,
+            parts: BTreeMap::new(),
         }
     }
 }
 
 /// The playbooks' descriptions, in their order.
 pub(crate) fn rules() -> impl Iterator<Item = Rule> {
-    PLAYBOOKS.iter().map(Playbook::rule)
+    BUILT_IN.iter().map(BuiltIn::rule)
+}
+
+/// The built-in playbooks with their descriptions.
+pub(crate) fn built_in() -> impl Iterator<Item = (Playbook, Rule)> {
+    BUILT_IN.iter().map(|built_in| (built_in.playbook(), built_in.rule()))
 }

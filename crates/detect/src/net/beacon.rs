@@ -5,6 +5,7 @@
 //! gaps and of the bytes sent, coverage is the span against that of the input, a day at most. From 70 a notice, from 80 a
 //! detection.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::addr::Addr;
@@ -30,7 +31,7 @@ pub(crate) struct Beacon {
 
 /// Begin and bytes sent of each connection.
 #[derive(Default)]
-struct Calls(Vec<(Time, u64)>);
+struct Calls(VecDeque<(Time, u64)>);
 
 const CONNECTIONS: usize = 20;
 const SHORTEST: Span = Span::seconds(15 * 60);
@@ -67,10 +68,15 @@ impl Detector for Beacon {
         }
         self.pairs
             .update(&(attempt.src, attempt.dst, port), Calls::default, |calls| {
-                if calls.0.len() < MAX_ENTRIES {
-                    calls.0.push((attempt.at, ended.out));
+                if calls.0.len() == MAX_ENTRIES {
+                    calls.0.pop_front();
                 }
+                calls.0.push_back((attempt.at, ended.out));
             });
+    }
+
+    fn review(&mut self, now: Time, cx: &mut Cx<'_>) {
+        self.finish(now, cx);
     }
 
     fn finish(&mut self, end: Time, cx: &mut Cx<'_>) {
@@ -148,7 +154,7 @@ impl Calls {
         if self.0.len() < CONNECTIONS {
             return None;
         }
-        let mut calls = self.0.clone();
+        let mut calls: Vec<_> = self.0.iter().copied().collect();
         calls.sort_unstable();
         let (first, last) = (calls.first()?.0, calls.last()?.0);
         let span = last.since(first);

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use super::condition::Condition;
+use crate::agent::Known;
+use crate::agent::playbook::Playbook;
 use crate::event::Kind;
 use crate::rule::Rule;
 use crate::time::Span;
@@ -69,6 +71,8 @@ pub(super) enum Logic {
     Together {
         within: Span,
     },
+    /// A chain of an agent's calls; the agents' checker runs it.
+    Playbook(Playbook),
     /// Nothing for longer than the period and the grace; none means learnt.
     Absence {
         period: Option<Span>,
@@ -202,6 +206,18 @@ impl Bounds {
 // === impl Definition ===
 
 impl Definition {
+    /// The playbook it is, as the agents' checker wants it.
+    pub(crate) fn known(&self) -> Option<Known> {
+        match &self.logic {
+            Logic::Playbook(playbook) => Some(Known {
+                playbook: playbook.clone(),
+                rule: self.rule.clone(),
+                cooldown: self.suppress.period,
+            }),
+            _ => None,
+        }
+    }
+
     /// Rules this one refers to, by id or name.
     pub(super) fn refers_to(&self) -> Vec<&str> {
         let steps = match &self.logic {

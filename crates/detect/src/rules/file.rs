@@ -13,6 +13,8 @@ use super::definition::{
     SuppressMode, Wanted,
 };
 use super::field::is_known;
+use crate::agent::playbook::{Feature, Playbook, Step};
+use crate::agent::score::PARTS;
 use crate::event::Kind;
 use crate::rule::{Class, Family, Rule, Severity};
 use crate::stage::Stage;
@@ -24,6 +26,8 @@ const MAX_RULES: usize = 1_000;
 const MAX_STEPS: usize = 8;
 const MAX_WINDOW: Span = Span::seconds(24 * 3600);
 const DEFAULT_CONFIDENCE: i64 = 50;
+/// Who can be told of a finding (detect.md §11).
+const RESPONDERS: [&str; 5] = ["alert", "webhook", "mail", "syslog", "isolate"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,8 +43,9 @@ struct File {
 struct Raw {
     id: String,
     title: String,
-    #[serde(default)]
-    description: String,
+    /// For people.
+    #[serde(default, rename = "description")]
+    _description: String,
     kind: String,
     #[serde(default)]
     events: Vec<String>,
@@ -62,6 +67,9 @@ struct Raw {
     until: Yaml,
     period: Option<Yaml>,
     grace: Option<Yaml>,
+    base: Option<i64>,
+    #[serde(default)]
+    parts: BTreeMap<String, i64>,
     #[serde(default)]
     emit: RawEmit,
     suppress: Option<RawSuppress>,
@@ -96,6 +104,11 @@ struct RawStep {
     #[serde(default, rename = "where")]
     condition: Yaml,
     rule: Option<String>,
+    feature: Option<String>,
+    #[serde(default)]
+    all: Vec<String>,
+    #[serde(default)]
+    any: Vec<String>,
     #[serde(default)]
     runs: Option<u32>,
     #[serde(default)]
@@ -277,9 +290,10 @@ impl Raw {
                     },
                 )
             }
+            "playbook" => ("playbook", Logic::Playbook(self.playbook()?)),
             other => {
                 return Err(format!(
-                    "kind `{other}` is none of match, threshold, bucket, sequence, absence"
+                    "kind `{other}` is none of match, threshold, bucket, sequence, absence, playbook"
                 ));
             }
         })
@@ -290,6 +304,9 @@ impl Raw {
             return Err(format!("a sequence has 2 to {MAX_STEPS} steps"));
         }
         let step = |raw: &RawStep| {
+            if raw.names_features() {
+                return Err("`feature`, `all` and `any` belong into a playbook's steps".to_owned());
+            }
             let what = match &raw.rule {
                 Some(rule) => Wanted::Rule(rule.clone()),
                 None => Wanted::Condition(Condition::read(&raw.condition, lists)?),
@@ -315,7 +332,41 @@ impl Raw {
         Ok(Logic::Sequence { steps, within, until })
     }
 
+    fn playbook(&self) -> Result<Playbook, String> {
+        if self.steps.len() < 2 || self.steps.len() > MAX_STEPS {
+            return Err(format!("a playbook has 2 to {MAX_STEPS} steps"));
+        }
+        let foreign = !self.condition.is_null() || !self.except.is_null() || !self.group_by.is_empty();
+        if foreign || !self.emit.adjust.is_empty() || self.emit.confidence.is_some() {
+            let instead = "its steps are features, its confidence `base` and `parts`";
+            return Err(format!(
+                "a playbook takes no where, except, group_by, confidence or adjust: {instead}"
+            ));
+        }
+        for part in self.parts.keys() {
+            if !PARTS.iter().any(|(known, _)| known == part) {
+                let known: Vec<&str> = PARTS.iter().map(|(known, _)| *known).collect();
+                return Err(format!("there is no part `{part}`; there are {}", known.join(", ")));
+            }
+        }
+        let base = self.base.ok_or("`base` is missing")?;
+        if !(0..=100).contains(&base) {
+            return Err("`base` must be from 0 to 100".to_owned());
+        }
+        let mut steps: Vec<_> = self.steps.iter().map(RawStep::features).collect::<Result<_, _>>()?;
+        let last = steps.pop().ok_or("a playbook has steps")?;
+        Ok(Playbook {
+            before: steps.into(),
+            last,
+            base,
+            parts: self.parts.clone(),
+        })
+    }
+
     fn kinds(&self, condition: &Condition) -> Result<Vec<Kind>, String> {
+        if self.kind == "playbook" {
+            return Ok(Vec::new());
+        }
         if self.events.is_empty() {
             return Ok(condition.kinds().unwrap_or_else(|| Kind::ALL.to_vec()));
         }
@@ -339,7 +390,6 @@ impl Raw {
             Some(RawSeverity::Fixed(name)) => (severity(Some(name))?, severity(Some(name))?),
             Some(RawSeverity::Bounds { floor, ceiling }) => (severity(floor.as_ref())?, severity(ceiling.as_ref())?),
         };
-        let _ = (&self.description, &self.respond);
         Ok(Rule {
             id: self.id.clone(),
             detection: self.id.clone(),
@@ -357,12 +407,48 @@ impl Raw {
             },
             rank: None,
             recon: false,
-            family: Family::Any,
+            family: if self.kind == "playbook" {
+                Family::Agent
+            } else {
+                Family::Any
+            },
+            respond: responders(&self.respond)?,
         })
     }
 }
 
 pub(super) const DEFAULT_MITIGATION: &str = "investigate the source and review its recent events";
+
+// === impl RawStep ===
+
+impl RawStep {
+    fn names_features(&self) -> bool {
+        self.feature.is_some() || !self.all.is_empty() || !self.any.is_empty()
+    }
+
+    fn features(&self) -> Result<Step, String> {
+        let foreign = !self.condition.is_null() || self.rule.is_some() || self.runs.is_some();
+        if foreign || self.optional || self.not {
+            return Err(
+                "a playbook's step names a `feature`, or features in `all` or `any`, and nothing else".to_owned(),
+            );
+        }
+        let read = |names: &[String]| names.iter().map(|name| feature(name)).collect::<Result<Vec<_>, _>>();
+        match (&self.feature, self.all.as_slice(), self.any.as_slice()) {
+            (Some(name), [], []) => Ok(Step::All(vec![feature(name)?].into())),
+            (None, all @ [_, ..], []) => Ok(Step::All(read(all)?.into())),
+            (None, [], any @ [_, ..]) => Ok(Step::Any(read(any)?.into())),
+            _ => Err("a playbook's step names one of `feature`, `all`, `any`".to_owned()),
+        }
+    }
+}
+
+fn feature(name: &str) -> Result<Feature, String> {
+    Feature::parse(name).ok_or_else(|| {
+        let known: Vec<&str> = Feature::NAMES.iter().map(|(known, _)| *known).collect();
+        format!("there is no feature `{name}`; there are {}", known.join(", "))
+    })
+}
 
 // === impl RawCount ===
 
@@ -479,6 +565,20 @@ impl RawCase {
             expect: self.expect,
         })
     }
+}
+
+/// `alert`, or a responder that may be one of several, `webhook:soc`.
+fn responders(names: &[String]) -> Result<Vec<String>, String> {
+    for name in names {
+        let (kind, one) = name.split_once(':').unwrap_or((name, "-"));
+        if !RESPONDERS.contains(&kind) || one.is_empty() {
+            return Err(format!(
+                "there is no responder `{name}`; there are {}",
+                RESPONDERS.join(", ")
+            ));
+        }
+    }
+    Ok(names.to_vec())
 }
 
 fn known(fields: &[String]) -> Result<(), String> {

