@@ -161,6 +161,7 @@ fn told(kind: &str, values: &serde_json::Value) -> String {
         "ssh_client_kex" => &["hassh", "ssh_version"],
         "tls_client_hello" | "tls_outbound" => &["ja4", "ja3", "sni", "alpn"],
         "tls_session" => &["ja3s", "tls_version", "sni"],
+        "tls_certificate" => &["subject_cn", "issuer", "cert_sha256", "sni"],
         "quic_client_hello" => &["ja4_quic", "sni", "alpn"],
         "http_request_fingerprint" => &["http_order_hash", "method", "path", "user_agent"],
         "http2_settings" => &["h2_akamai"],
@@ -193,8 +194,13 @@ fn report(cx: &Context, asked: &args::Fingerprint, ended: &Ended) -> Result {
         (counters.foreign, "of others"),
         (ended.unread_links, "of link types that are not read"),
         (counters.suppressed, "repeats not told again"),
+        (counters.lost_datagrams, "datagrams with fragments missing"),
         (
-            counters.evicted_flows + counters.evicted_sources + counters.evicted_talks + counters.evicted_repeats,
+            counters.evicted_flows
+                + counters.evicted_half_open
+                + counters.evicted_sources
+                + counters.evicted_talks
+                + counters.evicted_repeats,
             "forgotten for want of room",
         ),
     ] {

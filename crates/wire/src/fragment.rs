@@ -13,8 +13,6 @@ pub struct Reassembler {
     pending: Lru<Key, Pending>,
     /// Payload held in `pending`.
     held: usize,
-    /// The last datagram that became whole.
-    whole: Vec<u8>,
     dropped: Dropped,
 }
 
@@ -75,7 +73,6 @@ impl Default for Reassembler {
         Self {
             pending: Lru::new(MAX_PENDING),
             held: 0,
-            whole: Vec::new(),
             dropped: Dropped::default(),
         }
     }
@@ -86,9 +83,8 @@ impl Reassembler {
         self.dropped
     }
 
-    /// Takes a fragment; gives the payload of the datagram that it completes, for
-    /// [`crate::packet::Transport::read_reassembled`].
-    pub fn take(&mut self, at: Time, ip: &Ip<'_>) -> Option<&[u8]> {
+    /// Takes a fragment; gives the payload of the datagram that it completes, for [`Ip::reassembled`].
+    pub fn take(&mut self, at: Time, ip: &Ip<'_>) -> Option<Vec<u8>> {
         let fragment = ip.fragment?;
         self.forget_late(at);
         if ip.payload.len() < ip.payload_len {
@@ -114,11 +110,7 @@ impl Reassembler {
                 self.make_room();
                 None
             }
-            Ok(true) => {
-                let whole = self.forget(&key)?;
-                self.whole = whole.data;
-                Some(&self.whole)
-            }
+            Ok(true) => self.forget(&key).map(|whole| whole.data),
             Err(refused) => {
                 self.forget(&key);
                 match refused {
@@ -158,6 +150,15 @@ impl Reassembler {
         let (_, pending) = self.pending.remove(key)?;
         self.held -= pending.data.len();
         Some(pending)
+    }
+}
+
+// === impl Dropped ===
+
+impl Dropped {
+    /// For whatever reason.
+    pub fn total(self) -> u64 {
+        self.overlapping + self.late + self.evicted + self.oversized + self.cut
     }
 }
 

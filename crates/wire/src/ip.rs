@@ -101,6 +101,32 @@ impl<'a> Ip<'a> {
             None => Err(Malformed::IpTruncated),
         }
     }
+
+    /// The datagram of this fragment, whose payload was put together.
+    pub fn reassembled<'b>(&self, payload: &'b [u8]) -> Ip<'b>
+    where
+        'a: 'b,
+    {
+        let whole = Ip {
+            fragment: None,
+            total_len: self.header_len + payload.len(),
+            payload,
+            payload_len: payload.len(),
+            ..*self
+        };
+        if !self.is_v6() {
+            return whole;
+        }
+        let chain = Chain::walk(self.protocol, payload);
+        Ip {
+            // A fragment in a fragment is not looked into.
+            fragment: chain.fragment,
+            protocol: chain.protocol,
+            payload: &payload[chain.len..],
+            payload_len: payload.len() - chain.len,
+            ..whole
+        }
+    }
 }
 
 #[inline]
@@ -181,12 +207,6 @@ fn read_v6(bytes: &[u8], cut: bool) -> Read<'_> {
         payload_len: said - chain.len,
     };
     Ok((ip, chain.fault.or_else(|| fault(&ip, cut))))
-}
-
-/// What comes after the extension headers at the start of a reassembled payload, and its protocol.
-pub(crate) fn after_extensions(protocol: u8, payload: &[u8]) -> (u8, &[u8]) {
-    let chain = Chain::walk(protocol, payload);
-    (chain.protocol, &payload[chain.len..])
 }
 
 fn fault(ip: &Ip<'_>, cut: bool) -> Option<Malformed> {

@@ -28,6 +28,7 @@ pub mod quic;
 mod read;
 pub mod scanner;
 pub mod series;
+pub mod source;
 pub mod ssh;
 pub mod stack;
 pub mod stream;

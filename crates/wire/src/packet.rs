@@ -2,7 +2,7 @@
 
 use crate::{
     icmp::Icmp,
-    ip::{Ip, after_extensions},
+    ip::Ip,
     link::{Inside, Link, LinkType},
     neighbour::Arp,
     tcp::Tcp,
@@ -114,22 +114,8 @@ impl<'a> Transport<'a> {
         if ip.fragment.is_some() {
             return (Self::Fragment, None);
         }
-        Self::read_payload(ip, ip.protocol, ip.payload, ip.payload_len)
-    }
-
-    /// The same for a payload that was put together from fragments; `ip` is the header of any of them.
-    pub fn read_reassembled(ip: &Ip<'_>, payload: &'a [u8]) -> (Self, Option<Malformed>) {
-        let (protocol, payload) = if ip.is_v6() {
-            after_extensions(ip.protocol, payload)
-        } else {
-            (ip.protocol, payload)
-        };
-        Self::read_payload(ip, protocol, payload, payload.len())
-    }
-
-    #[inline]
-    fn read_payload(ip: &Ip<'_>, protocol: u8, payload: &'a [u8], said: usize) -> (Self, Option<Malformed>) {
-        let read = match protocol {
+        let (payload, said) = (ip.payload, ip.payload_len);
+        let read = match ip.protocol {
             PROTOCOL_TCP => Tcp::read(payload, said).map(|(tcp, fault)| (Self::Tcp(tcp), fault)),
             PROTOCOL_UDP => Udp::read(payload, said).map(|(udp, fault)| (Self::Udp(udp), fault)),
             PROTOCOL_ICMP if !ip.is_v6() => Icmp::read(payload, false).map(|icmp| (Self::Icmp(icmp), None)),

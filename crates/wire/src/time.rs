@@ -2,6 +2,10 @@
 
 use std::{fmt, ops::Add, time::Duration};
 
+/// Seconds since 1970, before it too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Second(pub i64);
+
 /// Nanoseconds since 1970-01-01 UTC, as the capture says. Good until the year 2554.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(pub u64);
@@ -31,23 +35,35 @@ impl Add<Duration> for Time {
 impl fmt::Display for Time {
     /// RFC 3339 with microseconds, in UTC.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (seconds, micros) = (self.0 / 1_000_000_000, self.0 % 1_000_000_000 / 1_000);
-        let (days, of_day) = (seconds / 86_400, seconds % 86_400);
+        Second((self.0 / 1_000_000_000).cast_signed()).until_seconds(f)?;
+        write!(f, ".{:06}Z", self.0 % 1_000_000_000 / 1_000)
+    }
+}
+
+// === impl Second ===
+
+impl fmt::Display for Second {
+    /// RFC 3339 without a fraction, in UTC.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.until_seconds(f)?;
+        f.write_str("Z")
+    }
+}
+
+impl Second {
+    fn until_seconds(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of_day = self.0.rem_euclid(86_400);
         // Years begin in March here, so that leap days come last; 719_468 days lie before 1970.
-        let days = days + 719_468;
-        let era = days / 146_097;
-        let of_era = days % 146_097;
+        let days = self.0.div_euclid(86_400) + 719_468;
+        let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
         let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
         let of_year = of_era - (365 * year + year / 4 - year / 100);
         let month = (5 * of_year + 2) / 153;
         let day = of_year - (153 * month + 2) / 5 + 1;
         let month = if month < 10 { month + 3 } else { month - 9 };
-        let year = year + era * 400 + u64::from(month <= 2);
+        let year = year + era * 400 + i64::from(month <= 2);
         let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z"
-        )
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
     }
 }
 
@@ -64,6 +80,16 @@ mod tests {
             (4_107_542_400_000_000_000, "2100-03-01T00:00:00.000000Z"),
         ] {
             assert_eq!(Time(nanos).to_string(), written);
+        }
+    }
+    #[test]
+    fn a_second_before_1970_and_one_far_off_are_written_too() {
+        for (seconds, written) in [
+            (-1, "1969-12-31T23:59:59Z"),
+            (-2_208_988_800, "1900-01-01T00:00:00Z"),
+            (253_402_300_799, "9999-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(Second(seconds).to_string(), written);
         }
     }
 }

@@ -9,8 +9,9 @@ use wire::{
     flow::Flows,
     link::LinkType,
     packet::{Net, Packet, Transport},
-    scanner::{Report, Tool, Watch},
-    series::{IdClass, IsnClass, Limits, Observation, Tracker},
+    scanner::{Report, Tool},
+    series::{IdClass, IsnClass, Observation},
+    source::{Limits, Sources},
     stack::Signature,
 };
 
@@ -120,7 +121,7 @@ fn signatures_of_a_linux_of_today_are_as_they_are_known() {
 #[derive(Default)]
 struct Watched {
     /// With the highest confidence.
-    tools: BTreeMap<Tool, f32>,
+    tools: BTreeMap<Tool, f64>,
     reports: Vec<Report>,
     observations: Vec<Observation>,
     signatures: Vec<Signature>,
@@ -136,11 +137,7 @@ fn is_manner(tool: Tool) -> bool {
 impl Watched {
     fn capture(name: &str) -> Self {
         let mut watched = Self::default();
-        let (mut flows, mut tracker, mut watch) = (
-            Flows::<()>::new(1000),
-            Tracker::new(Limits::default()),
-            Watch::new(1000),
-        );
+        let (mut flows, mut sources) = (Flows::<()>::new(1000, 1000), Sources::new(Limits::default()));
         for (at, bytes) in capture(name) {
             let Ok(Packet {
                 net: Net::Ip(ip, Transport::Tcp(tcp)),
@@ -152,17 +149,15 @@ impl Watched {
             let known = flows.packet(at, &ip, &tcp, None).is_some();
             if tcp.flags.opens() {
                 let (options, signature) = stack(&ip, &tcp);
-                let observation = tracker.observe(at, &ip, &tcp, &signature);
-                if !observation.retransmission {
-                    watched.note(watch.syn(at, &ip, &tcp, &options, &signature));
-                }
-                watched.observations.push(observation);
+                let shown = sources.syn(at, &ip, &tcp, &options, &signature);
+                watched.note(shown.report);
+                watched.observations.push(shown.series);
                 watched.signatures.push(signature);
             } else if !known {
-                watched.note(watch.stray(&ip, &tcp));
+                watched.note(sources.stray(&ip, &tcp));
             }
             if let Some(ended) = flows.close(&ip, &tcp) {
-                watched.note(watch.ended(ended.ends.client.0, &ended.flow));
+                watched.note(sources.ended(ended.ends.client.0, &ended.flow));
             }
         }
         watched

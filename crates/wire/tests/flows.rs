@@ -244,7 +244,7 @@ fn a_new_opening_between_the_same_ports_is_another_connection() {
 
 #[test]
 fn the_table_never_grows_past_its_cap_and_hands_out_what_it_gives_up() {
-    let mut flows = Flows::<()>::new(10);
+    let mut flows = Flows::<()>::new(10, 10);
     let mut given_up = 0;
     for port in 0..1000u16 {
         let bytes = Packet {
@@ -264,7 +264,7 @@ fn the_table_never_grows_past_its_cap_and_hands_out_what_it_gives_up() {
                 .is_some(),
         );
     }
-    assert_eq!((flows.len(), flows.evicted(), given_up), (10, 990, 990));
+    assert_eq!((flows.len(), flows.evicted(), given_up), (10, (0, 990), 990));
 }
 
 #[test]
@@ -280,10 +280,10 @@ fn who_is_the_client_is_told_by_the_caller_or_by_the_packet() {
     let Net::Ip(ip, Transport::Tcp(tcp)) = read(&bytes).net else {
         panic!("no TCP")
     };
-    let mut told = Flows::<()>::new(10);
+    let mut told = Flows::<()>::new(10, 10);
     let seen = told.packet(Time::default(), &ip, &tcp, Some(Side::Server)).unwrap();
     assert_eq!((seen.ends.client.1, seen.side), (50_000, Side::Server));
-    let mut guessed = Flows::<()>::new(10);
+    let mut guessed = Flows::<()>::new(10, 10);
     let seen = guessed.packet(Time::default(), &ip, &tcp, None).unwrap();
     assert_eq!((seen.ends.client.1, seen.side), (60_000, Side::Client));
 }
@@ -358,7 +358,7 @@ struct Line {
 impl Default for Line {
     fn default() -> Self {
         Self {
-            flows: Flows::new(100),
+            flows: Flows::new(100, 100),
             now: Time::from_millis(1_000_000),
             v6: false,
             ends: None,

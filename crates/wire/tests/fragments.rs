@@ -130,7 +130,7 @@ fn port_of(bench: &mut Reassembler, second: u64, bytes: &[u8]) -> Option<u16> {
         panic!("no fragment")
     };
     let payload = bench.take(Time::default() + Duration::from_secs(second), &ip)?;
-    let (Transport::Tcp(tcp), None) = Transport::read_reassembled(&ip, payload) else {
+    let (Transport::Tcp(tcp), None) = Transport::read(&ip.reassembled(&payload)) else {
         panic!("no TCP")
     };
     Some(tcp.destination_port)

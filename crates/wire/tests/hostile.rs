@@ -11,8 +11,7 @@ use wire::{
     link::LinkType,
     neighbour::Discovery,
     packet::{Malformed, Net, Packet, Transport},
-    scanner::Watch,
-    series::{Limits, Tracker},
+    source::{Limits, Sources},
     stack::{Context, Database},
     time::Time,
 };
@@ -154,13 +153,8 @@ fn a_capture_cut_by_its_snap_length_is_no_fault() {
 
 /// Everything that packets pass through.
 fn whole_way(link: LinkType, packets: &[Vec<u8>]) {
-    let mut flows = Flows::<()>::new(4);
-    let mut tracker = Tracker::new(Limits {
-        sources: 4,
-        scoped: 4,
-        recent: 4,
-    });
-    let (mut watch, mut fragments) = (Watch::new(4), Reassembler::default());
+    let mut flows = Flows::<()>::new(4, 4);
+    let (mut sources, mut fragments) = (Sources::new(Limits::of(4)), Reassembler::default());
     for (at, bytes) in packets.iter().enumerate() {
         let at = Time::from_millis(at as u64);
         for original in [bytes.len(), bytes.len() + 7] {
@@ -175,9 +169,8 @@ fn whole_way(link: LinkType, packets: &[Vec<u8>]) {
                 Transport::Tcp(tcp) => {
                     let (options, signature) = stack(&ip, &tcp);
                     Database::builtin().find(&signature, Context::Syn);
-                    tracker.observe(at, &ip, &tcp, &signature);
-                    watch.syn(at, &ip, &tcp, &options, &signature);
-                    watch.stray(&ip, &tcp);
+                    sources.syn(at, &ip, &tcp, &options, &signature);
+                    sources.stray(&ip, &tcp);
                     flows.packet(at, &ip, &tcp, None);
                     flows.close(&ip, &tcp);
                 }
@@ -187,7 +180,7 @@ fn whole_way(link: LinkType, packets: &[Vec<u8>]) {
                 }
                 Transport::Fragment => {
                     if let Some(payload) = fragments.take(at, &ip) {
-                        Transport::read_reassembled(&ip, payload);
+                        Transport::read(&ip.reassembled(&payload));
                     }
                 }
                 Transport::Udp(_) | Transport::Other => {}

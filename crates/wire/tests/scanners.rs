@@ -7,7 +7,8 @@ use std::time::Duration;
 use common::{Syn, over_ipv6, read, stack};
 use wire::{
     packet::{Net, Transport},
-    scanner::{Order, Report, Tool, Watch},
+    scanner::{Order, Report, Tool},
+    source::{Limits, Sources},
     time::Time,
 };
 
@@ -217,7 +218,12 @@ fn data_in_a_syn_is_told_and_less_surely_with_fast_open() {
     };
     assert_eq!(bench.confidence(0, &data, Tool::DataSyn), Some(0.8));
     let options = [&data.options[..], &[34, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1]].concat();
-    assert_eq!(bench.confidence(1, &Syn { options, ..data }, Tool::DataSyn), Some(0.4));
+    let fast_open = Syn {
+        options,
+        isn: 9,
+        ..data
+    };
+    assert_eq!(bench.confidence(1, &fast_open, Tool::DataSyn), Some(0.4));
 }
 
 #[test]
@@ -310,14 +316,16 @@ fn over_ipv6_the_marks_that_need_no_ipv4_are_the_same() {
 }
 
 struct Bench {
-    watch: Watch,
+    sources: Sources,
 }
 
 // === impl Bench ===
 
 impl Default for Bench {
     fn default() -> Self {
-        Self { watch: Watch::new(100) }
+        Self {
+            sources: Sources::new(Limits::of(100)),
+        }
     }
 }
 
@@ -326,7 +334,7 @@ impl Bench {
         self.bytes(second, &syn.bytes())
     }
 
-    fn confidence(&mut self, second: u64, syn: &Syn, tool: Tool) -> Option<f32> {
+    fn confidence(&mut self, second: u64, syn: &Syn, tool: Tool) -> Option<f64> {
         self.syn(second, syn)
             .hits
             .iter()
@@ -339,12 +347,7 @@ impl Bench {
             panic!("no TCP")
         };
         let (options, signature) = stack(&ip, &tcp);
-        self.watch.syn(
-            Time::default() + Duration::from_secs(second),
-            &ip,
-            &tcp,
-            &options,
-            &signature,
-        )
+        let at = Time::default() + Duration::from_secs(second);
+        self.sources.syn(at, &ip, &tcp, &options, &signature).report
     }
 }

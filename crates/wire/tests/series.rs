@@ -4,11 +4,11 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Syn, over_ipv6, read};
+use common::{Syn, over_ipv6, read, stack};
 use wire::{
     packet::{Net, Transport},
-    series::{IdClass, IsnClass, Legacy, Limits, Observation, Sample, Scope, Tracker, classify_ids, classify_isns},
-    stack::{Context, Signature},
+    series::{IdClass, IsnClass, Legacy, Observation, Sample, Scope, classify_ids, classify_isns},
+    source::{Limits, Sources},
     time::Time,
 };
 
@@ -272,12 +272,12 @@ fn a_flood_of_sources_does_not_grow_what_is_remembered() {
         recent: 64,
     };
     let mut bench = Bench {
-        tracker: Tracker::new(limits),
+        sources: Sources::new(limits),
     };
     for n in 0..1000u32 {
         bench.syn(1, &Syn { src: n, ..Syn::at(n) });
     }
-    assert_eq!(bench.tracker.evicted(), 900);
+    assert_eq!(bench.sources.evicted(), 900);
 }
 
 /// Samples one second apart.
@@ -291,7 +291,7 @@ fn spaced(values: impl IntoIterator<Item = (u16, u32)>) -> Vec<Sample> {
 }
 
 struct Bench {
-    tracker: Tracker,
+    sources: Sources,
 }
 
 // === impl Bench ===
@@ -299,7 +299,7 @@ struct Bench {
 impl Default for Bench {
     fn default() -> Self {
         Self {
-            tracker: Tracker::new(Limits::default()),
+            sources: Sources::new(Limits::default()),
         }
     }
 }
@@ -314,7 +314,7 @@ impl Bench {
             panic!("no TCP")
         };
         let at = Time::default() + Duration::from_secs(second);
-        self.tracker
-            .observe(at, &ip, &tcp, &Signature::of(&ip, &tcp, Context::Syn))
+        let (options, signature) = stack(&ip, &tcp);
+        self.sources.syn(at, &ip, &tcp, &options, &signature).series
     }
 }

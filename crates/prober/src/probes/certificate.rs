@@ -3,8 +3,6 @@
 use model::Fields;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use time::OffsetDateTime;
-use time::macros::format_description;
 use wire::tls::certificate::Certificate;
 
 use crate::finding::fields;
@@ -14,21 +12,10 @@ pub(super) fn describe(der: &[u8]) -> Fields {
     let Some(read) = Certificate::read(der) else {
         return fields([("cert_sha256", sha256(der).into())]);
     };
-    fields([
-        ("cert_sha256", read.sha256.into()),
-        ("subject_cn", read.subject_cn.unwrap_or_default().into()),
-        ("subject", read.subject.into()),
-        ("issuer", read.issuer.into()),
-        ("self_signed", read.self_signed.into()),
-        ("not_before", moment(read.not_before)),
-        ("not_after", moment(read.not_after)),
-        ("serial", read.serial.into()),
-        ("signature_algorithm", read.signature_algorithm.into()),
-        ("key_type", read.key_type.into()),
-        ("key_bits", read.key_bits.into()),
-        ("spki_sha256", read.key_sha256.into()),
-        ("sans", read.sans.into()),
-    ])
+    match serde_json::to_value(&read) {
+        Ok(Value::Object(fields)) => fields,
+        _ => Fields::new(),
+    }
 }
 
 /// A name the certificate is for, to ask for it by.
@@ -48,13 +35,6 @@ pub(super) fn server_name(der: &[u8]) -> Option<String> {
 
 pub(super) fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
-}
-
-fn moment(seconds: i64) -> Value {
-    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
-    let at = OffsetDateTime::from_unix_timestamp(seconds).ok();
-    at.and_then(|at| at.format(format).ok())
-        .map_or(Value::Null, Value::from)
 }
 
 #[cfg(test)]

@@ -178,6 +178,15 @@ impl Flow {
         self.reset_by.is_some() || (self.client.finished && self.server.finished)
     }
 
+    /// Both sides had their part: what the client acknowledged it cannot have guessed, or both were seen to speak.
+    pub(super) const fn is_mutual(&self) -> bool {
+        match self.handshake {
+            Handshake::Established => true,
+            Handshake::Midstream => self.client.packets > 0 && self.server.packets > 0,
+            Handshake::SynOnly | Handshake::HalfOpen | Handshake::RstByClient | Handshake::Refused => false,
+        }
+    }
+
     /// A SYN that opens another connection between the same ports.
     pub(super) fn is_reopened_by(&self, side: Side, tcp: &Tcp<'_>) -> bool {
         tcp.flags.opens()

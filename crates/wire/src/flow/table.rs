@@ -10,11 +10,15 @@ use crate::{ip::Ip, lru::Lru, tcp::Tcp, time::Time};
 
 /// The connections of a capture, with something of the caller's (`X`) beside each.
 ///
+/// Anybody can forge one side of a connection, so those in which both sides have had their part are kept apart from the
+/// rest: no flood from forged addresses makes one of them forgotten.
+///
 /// Connections that have been quiet for two minutes are handed out by [`Flows::expired`], which is to be called now and
 /// then with the time of the packets.
 #[derive(Debug)]
 pub struct Flows<X = ()> {
-    table: Lru<Key, Entry<X>>,
+    mutual: Lru<Key, Entry<X>>,
+    half_open: Lru<Key, Entry<X>>,
 }
 
 /// The two ends of a connection.
@@ -85,24 +89,25 @@ const IDLE: Duration = Duration::from_secs(120);
 // === impl Flows ===
 
 impl<X: Default> Flows<X> {
-    /// A table of at most `capacity` connections.
-    pub fn new(capacity: usize) -> Self {
+    /// At most `mutual` connections in which both sides had their part, and `half_open` others.
+    pub fn new(mutual: usize, half_open: usize) -> Self {
         Self {
-            table: Lru::new(capacity),
+            mutual: Lru::new(mutual),
+            half_open: Lru::new(half_open),
         }
     }
 
     pub fn len(&self) -> usize {
-        self.table.len()
+        self.mutual.len() + self.half_open.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.table.is_empty()
+        self.len() == 0
     }
 
-    /// Connections given up because the table was full.
-    pub fn evicted(&self) -> u64 {
-        self.table.evicted()
+    /// Connections given up because there were too many: those in which both sides had their part, and others.
+    pub fn evicted(&self) -> (u64, u64) {
+        (self.mutual.evicted(), self.half_open.evicted())
     }
 
     /// Takes a TCP packet. `sender` is who sent it, where the caller knows; otherwise flags and ports tell.
@@ -111,16 +116,22 @@ impl<X: Default> Flows<X> {
     #[inline]
     pub fn packet(&mut self, at: Time, ip: &Ip<'_>, tcp: &Tcp<'_>, sender: Option<Side>) -> Option<Seen<'_, X>> {
         let (key, sender_first) = Key::of(ip, tcp);
+        let is_reopened = |entry: &mut Entry<X>| entry.flow.is_reopened_by(entry.side(sender_first), tcp);
+        let mutual = self.mutual.get(&key).map(is_reopened);
         let mut displaced = None;
-        if let Some(entry) = self.table.get(&key) {
-            let side = entry.side(sender_first);
-            if entry.flow.is_reopened_by(side, tcp) {
-                displaced = self.remove(&key, Why::Reopened);
-            }
-        } else if !begins(tcp) {
-            return None;
+        match mutual.or_else(|| self.half_open.get(&key).map(is_reopened)) {
+            Some(true) => displaced = self.remove(&key, Why::Reopened),
+            Some(false) => {}
+            None if begins(tcp) => {}
+            None => return None,
         }
-        let used = self.table.entry(key, || {
+        let is_mutual = mutual == Some(false);
+        let table = if is_mutual {
+            &mut self.mutual
+        } else {
+            &mut self.half_open
+        };
+        let used = table.entry(key, || {
             let client_sends = sender.unwrap_or_else(|| guess_sender(tcp)) == Side::Client;
             Entry {
                 client_first: client_sends == sender_first,
@@ -128,50 +139,69 @@ impl<X: Default> Flows<X> {
                 extra: X::default(),
             }
         });
-        let evicted = used
-            .evicted
-            .map(|(key, entry)| Box::new(entry.ended(&key, Why::Evicted)));
-        let side = used.value.side(sender_first);
+        let (new, side) = (used.new, used.value.side(sender_first));
         let segment = used.value.flow.take(at, side, tcp);
+        let becomes_mutual = !is_mutual && used.value.flow.is_mutual();
+        displaced = displaced.or(evicted(used.evicted));
+        if becomes_mutual {
+            let (_, entry) = self.half_open.remove(&key)?;
+            displaced = displaced.or(evicted(self.mutual.entry(key, || entry).evicted));
+        }
+        let table = if is_mutual || becomes_mutual {
+            &mut self.mutual
+        } else {
+            &mut self.half_open
+        };
+        let entry = table.get(&key)?;
         Some(Seen {
-            ends: key.ends(used.value.client_first),
-            flow: &mut used.value.flow,
-            extra: &mut used.value.extra,
+            ends: key.ends(entry.client_first),
+            flow: &mut entry.flow,
+            extra: &mut entry.extra,
             side,
             segment,
-            new: used.new,
-            displaced: displaced.or(evicted),
+            new,
+            displaced,
         })
     }
 
     /// Takes out the connection of a packet if it is over.
     pub fn close(&mut self, ip: &Ip<'_>, tcp: &Tcp<'_>) -> Option<Box<Ended<X>>> {
         let (key, _) = Key::of(ip, tcp);
-        self.table.peek(&key).filter(|entry| entry.flow.is_over())?;
+        self.mutual
+            .peek(&key)
+            .or_else(|| self.half_open.peek(&key))
+            .filter(|entry| entry.flow.is_over())?;
         self.remove(&key, Why::Closed)
     }
 
     /// Takes out a connection that has been quiet for two minutes at `now`; call until there is none.
     #[inline]
     pub fn expired(&mut self, now: Time) -> Option<Ended<X>> {
-        self.table
-            .oldest()
-            .filter(|(_, entry)| now.since(entry.flow.last) > IDLE)?;
-        self.table.pop_oldest().map(|(key, entry)| entry.ended(&key, Why::Idle))
+        let is_idle = |(_, entry): &(&Key, &Entry<X>)| now.since(entry.flow.last) > IDLE;
+        let table = [&mut self.half_open, &mut self.mutual]
+            .into_iter()
+            .find(|table| table.oldest().as_ref().is_some_and(is_idle))?;
+        table.pop_oldest().map(|(key, entry)| entry.ended(&key, Why::Idle))
     }
 
     /// Takes out any connection, at the end of a capture; call until there is none.
     pub fn flush(&mut self) -> Option<Ended<X>> {
-        self.table
+        self.mutual
             .pop_oldest()
+            .or_else(|| self.half_open.pop_oldest())
             .map(|(key, entry)| entry.ended(&key, Why::Flushed))
     }
 
     fn remove(&mut self, key: &Key, why: Why) -> Option<Box<Ended<X>>> {
-        self.table
+        self.mutual
             .remove(key)
+            .or_else(|| self.half_open.remove(key))
             .map(|(key, entry)| Box::new(entry.ended(&key, why)))
     }
+}
+
+fn evicted<X>(entry: Option<(Key, Entry<X>)>) -> Option<Box<Ended<X>>> {
+    entry.map(|(key, entry)| Box::new(entry.ended(&key, Why::Evicted)))
 }
 
 /// A connection begins with a SYN, or, where that was missed, with an answer to one or with data.

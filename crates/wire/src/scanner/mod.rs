@@ -7,7 +7,8 @@ mod packet;
 mod source;
 mod sweep;
 
-pub use source::{Report, Watch};
+pub(crate) use packet::marks_of_stray;
+pub use source::{Report, Source};
 pub use sweep::{Order, Sweep};
 
 /// A tool, or a manner of scanning, by the name it has in events.
@@ -36,7 +37,7 @@ pub enum Tool {
 pub struct Hit {
     pub tool: Tool,
     /// 0 to 1.
-    pub confidence: f32,
+    pub confidence: f64,
     /// The mark, in words.
     pub evidence: &'static str,
 }
@@ -106,7 +107,7 @@ impl Hits {
     }
 
     /// Adds a mark, or makes one of the same tool surer.
-    fn add(&mut self, tool: Tool, confidence: f32, evidence: &'static str) {
+    fn add(&mut self, tool: Tool, confidence: f64, evidence: &'static str) {
         if let Some(at) = self.hits.iter().position(|hit| hit.is_some_and(|hit| hit.tool == tool)) {
             if self.hits[at].is_some_and(|hit| hit.confidence >= confidence) {
                 return;

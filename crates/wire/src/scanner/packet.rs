@@ -66,7 +66,7 @@ pub(super) fn marks_of_syn(ip: &Ip<'_>, tcp: &Tcp<'_>, options: &Options, signat
 }
 
 /// The marks of a packet that belongs to no connection.
-pub(super) fn marks_of_stray(tcp: &Tcp<'_>) -> Hits {
+pub(crate) fn marks_of_stray(tcp: &Tcp<'_>) -> Hits {
     let mut hits = Hits::default();
     if !tcp.options.is_empty() {
         nmap_os(tcp, &tcp.options(), &mut hits);

@@ -6,17 +6,10 @@ use super::{Hits, Sweep, Tool, packet, sweep::Pairs};
 use crate::{
     flow::{Flow, Handshake, Side},
     ip::Ip,
-    lru::Lru,
     stack::Signature,
     tcp::{Options, Tcp},
     time::Time,
 };
-
-/// Watches many sources for marks of scanners.
-#[derive(Debug)]
-pub struct Watch {
-    sources: Lru<IpAddr, Source>,
-}
 
 /// What a packet adds to what is known of its source.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -29,8 +22,9 @@ pub struct Report {
     pub sweep: Option<Sweep>,
 }
 
+/// Watches one source for marks of scanners.
 #[derive(Clone, Debug)]
-struct Source {
+pub struct Source {
     /// Of the last SYN.
     last: Last,
     syns: u32,
@@ -72,80 +66,13 @@ const MANY_FROM_ONE_PORT: u16 = 10;
 /// So many connections opened and cut off, or refused, of which the former at least one.
 const MANY_TOUCHED: u16 = 5;
 
-// === impl Watch ===
-
-impl Watch {
-    /// Watches at most `capacity` sources.
-    pub fn new(capacity: usize) -> Self {
-        Self {
-            sources: Lru::new(capacity),
-        }
-    }
-
-    /// Sources forgotten for want of room.
-    pub fn evicted(&self) -> u64 {
-        self.sources.evicted()
-    }
-
-    /// Takes a SYN that is no retransmission.
-    pub fn syn(&mut self, at: Time, ip: &Ip<'_>, tcp: &Tcp<'_>, options: &Options, signature: &Signature) -> Report {
-        let mut hits = packet::marks_of_syn(ip, tcp, options, signature);
-        let now = Last::of(ip, tcp);
-        let used = self.sources.entry(ip.source, || Source::new(now));
-        let source = used.value;
-        let mut sweep = None;
-        if !used.new {
-            source.follow(now);
-            sweep = source.came(at, now);
-        }
-        source.syns = source.syns.saturating_add(1);
-        source.add_marks(&mut hits, ip.is_v6());
-        if sweep.is_some() {
-            hits.add(Tool::FastSweep, 0.6, "ten places within ten seconds");
-        }
-        source.report(hits, sweep)
-    }
-
-    /// Takes a packet that belongs to no connection.
-    pub fn stray(&mut self, ip: &Ip<'_>, tcp: &Tcp<'_>) -> Report {
-        let hits = packet::marks_of_stray(tcp);
-        if hits.is_empty() {
-            return Report::default();
-        }
-        self.sources
-            .entry(ip.source, || Source::new(Last::of(ip, tcp)))
-            .value
-            .report(hits, None)
-    }
-
-    /// Takes a connection of `client` that came to its end.
-    pub fn ended(&mut self, client: IpAddr, flow: &Flow) -> Report {
-        let Some(source) = self.sources.get(&client) else {
-            return Report::default();
-        };
-        match flow.handshake {
-            Handshake::Established => {
-                source.established = source.established.saturating_add(1);
-                let cut_off = flow.reset_by == Some(Side::Client) && flow.client.bytes == 0;
-                source.touched = source.touched.saturating_add(u16::from(cut_off));
-            }
-            Handshake::Refused => source.refused = source.refused.saturating_add(1),
-            Handshake::SynOnly | Handshake::HalfOpen | Handshake::RstByClient | Handshake::Midstream => {}
-        }
-        let mut hits = Hits::default();
-        if source.touched > 0 && source.touched.saturating_add(source.refused) >= MANY_TOUCHED {
-            hits.add(Tool::NmapConnect, 0.7, "connections opened and cut off without a byte");
-        }
-        source.report(hits, None)
-    }
-}
-
 // === impl Source ===
 
 impl Source {
-    fn new(last: Last) -> Self {
+    /// Of which this is the first packet; it is to be taken yet.
+    pub fn new(ip: &Ip<'_>, tcp: &Tcp<'_>) -> Self {
         Self {
-            last,
+            last: Last::of(ip, tcp),
             syns: 0,
             same_port: 0,
             port_steps: 0,
@@ -160,6 +87,46 @@ impl Source {
             family: None,
             pairs: None,
         }
+    }
+
+    /// Takes a SYN that is no retransmission.
+    pub fn syn(&mut self, at: Time, ip: &Ip<'_>, tcp: &Tcp<'_>, options: &Options, signature: &Signature) -> Report {
+        let mut hits = packet::marks_of_syn(ip, tcp, options, signature);
+        let now = Last::of(ip, tcp);
+        let mut sweep = None;
+        if self.syns > 0 {
+            self.follow(now);
+            sweep = self.came(at, now);
+        }
+        self.syns = self.syns.saturating_add(1);
+        self.add_marks(&mut hits, ip.is_v6());
+        if sweep.is_some() {
+            hits.add(Tool::FastSweep, 0.6, "ten places within ten seconds");
+        }
+        self.report(hits, sweep)
+    }
+
+    /// Takes a packet that belongs to no connection and bears these marks.
+    pub(crate) fn stray(&mut self, marks: Hits) -> Report {
+        self.report(marks, None)
+    }
+
+    /// Takes a connection of the source that came to its end.
+    pub fn ended(&mut self, flow: &Flow) -> Report {
+        match flow.handshake {
+            Handshake::Established => {
+                self.established = self.established.saturating_add(1);
+                let cut_off = flow.reset_by == Some(Side::Client) && flow.client.bytes == 0;
+                self.touched = self.touched.saturating_add(u16::from(cut_off));
+            }
+            Handshake::Refused => self.refused = self.refused.saturating_add(1),
+            Handshake::SynOnly | Handshake::HalfOpen | Handshake::RstByClient | Handshake::Midstream => {}
+        }
+        let mut hits = Hits::default();
+        if self.touched > 0 && self.touched.saturating_add(self.refused) >= MANY_TOUCHED {
+            hits.add(Tool::NmapConnect, 0.7, "connections opened and cut off without a byte");
+        }
+        self.report(hits, None)
     }
 
     /// Compares a SYN with the one before.

@@ -1,6 +1,6 @@
 //! How a source's IP identifications and initial sequence numbers follow one another.
 //!
-//! [`classify`] judges a series; [`Tracker`] keeps the series of many sources, within hard caps.
+//! [`classify`] judges a series; [`Tracker`] keeps the series of one source. Many sources are kept by [`crate::source`].
 
 mod classify;
 mod recent;
@@ -9,4 +9,4 @@ mod tracker;
 
 pub use classify::{IdClass, IsnClass, Legacy, Verdict, classify_ids, classify_isns};
 pub use samples::{MAX_SAMPLES, Sample};
-pub use tracker::{Limits, Observation, Scope, Tracker};
+pub use tracker::{Observation, Scope, Scopes, Tracker};

@@ -1,4 +1,4 @@
-//! The series of many sources.
+//! The series of one source.
 
 use std::net::IpAddr;
 
@@ -8,25 +8,26 @@ use super::{
 };
 use crate::{ip::Ip, lru::Lru, stack::Signature, tcp::Tcp, time::Time};
 
-/// Takes SYNs, tells how their source's numbers run.
-///
-/// A series is kept for each source, and once a source came again also for each of its destinations and destination
-/// ports, since most systems count per destination or per socket. Retransmitted SYNs add nothing.
-#[derive(Debug)]
+/// Takes the SYNs of one source, tells how its numbers run. Retransmitted SYNs add nothing.
+#[derive(Clone, Debug, Default)]
 pub struct Tracker {
-    sources: Lru<IpAddr, Source>,
-    scoped: Lru<Scoped, Samples>,
-    recent: Recent,
+    stack: u64,
+    /// SYNs of this stack that were not retransmissions.
+    count: u32,
+    samples: Samples,
+    /// Made with the first verdict.
+    judged: Option<Box<Judged>>,
+    labels: (Legacy, Legacy),
 }
 
-/// The caps of a [`Tracker`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    pub sources: usize,
-    /// Series per destination and per destination port, together.
-    pub scoped: usize,
-    /// Openings remembered to know retransmissions by.
-    pub recent: usize,
+/// What the trackers of all sources share, within hard caps.
+///
+/// Once a source came again a series is also kept for each of its destinations and destination ports, since most
+/// systems count per destination or per socket.
+#[derive(Debug)]
+pub struct Scopes {
+    scoped: Lru<Scoped, Samples>,
+    recent: Recent,
 }
 
 /// What a SYN's source is like, with this SYN.
@@ -52,17 +53,6 @@ pub enum Scope {
     PerPort,
 }
 
-#[derive(Debug)]
-struct Source {
-    stack: u64,
-    /// SYNs of this stack that were not retransmissions.
-    count: u32,
-    samples: Samples,
-    /// Made with the first verdict.
-    judged: Option<Box<Judged>>,
-    labels: (Legacy, Legacy),
-}
-
 #[derive(Clone, Copy, Debug, Default)]
 struct Judged {
     ids: (Verdict<IdClass>, Scope),
@@ -83,99 +73,60 @@ const JUDGE_EVERY: u32 = 8;
 // === impl Tracker ===
 
 impl Tracker {
-    pub fn new(limits: Limits) -> Self {
-        Self {
-            sources: Lru::new(limits.sources),
-            scoped: Lru::new(limits.scoped),
-            recent: Recent::new(limits.recent),
-        }
-    }
-
-    /// Sources and series forgotten for want of room.
-    pub fn evicted(&self) -> u64 {
-        self.sources.evicted() + self.scoped.evicted()
-    }
-
     /// Takes a SYN.
-    pub fn observe(&mut self, at: Time, ip: &Ip<'_>, tcp: &Tcp<'_>, signature: &Signature) -> Observation {
+    pub fn observe(
+        &mut self,
+        scopes: &mut Scopes,
+        at: Time,
+        ip: &Ip<'_>,
+        tcp: &Tcp<'_>,
+        signature: &Signature,
+    ) -> Observation {
         let ends = (ip.source, ip.destination, tcp.source_port, tcp.destination_port);
-        let retransmission = self.recent.seen(at, (ends, tcp.sequence));
+        let retransmission = scopes.recent.seen(at, (ends, tcp.sequence));
         let stack = signature.stack_key();
-        let used = self.sources.entry(ip.source, || Source::new(stack));
-        let (source, new) = (used.value, used.new);
-        let scopes = [
+        let keys = [
             Scoped::Destination(ip.source, ip.destination),
             Scoped::Port(ip.source, tcp.destination_port),
         ];
-        let host_change = source.stack != stack;
+        let is_first = self.count == 0;
+        let host_change = !is_first && self.stack != stack;
         if host_change {
-            *source = Source {
-                labels: source.labels,
-                ..Source::new(stack)
+            *self = Self {
+                labels: self.labels,
+                ..Self::default()
             };
-            for scope in &scopes {
-                self.scoped.remove(scope);
+            for key in &keys {
+                scopes.scoped.remove(key);
             }
         }
+        self.stack = stack;
         if !retransmission {
             let sample = Sample {
                 at,
                 isn: tcp.sequence,
                 id: ip.id.unwrap_or_default(),
             };
-            source.count = source.count.saturating_add(1);
-            source.samples.push(sample);
-            if !new {
-                for scope in scopes {
-                    self.scoped.entry(scope, Samples::default).value.push(sample);
+            self.count = self.count.saturating_add(1);
+            self.samples.push(sample);
+            if !is_first {
+                for key in keys {
+                    scopes.scoped.entry(key, Samples::default).value.push(sample);
                 }
             }
-            if source.is_due() {
-                let (destination, port) = (self.scoped.peek(&scopes[0]), self.scoped.peek(&scopes[1]));
-                source.judge(at, destination, port);
+            if self.is_due() {
+                let (destination, port) = (scopes.scoped.peek(&keys[0]), scopes.scoped.peek(&keys[1]));
+                self.judge(at, destination, port);
             }
         }
-        let transition = source.relabel(ip.is_v6());
-        let judged = source.judged.as_deref().copied().unwrap_or_default();
+        let transition = self.relabel(ip.is_v6());
+        let judged = self.judged.as_deref().copied().unwrap_or_default();
         Observation {
             retransmission,
             host_change,
             ids: (!ip.is_v6()).then_some(judged.ids),
             isns: judged.isns,
             transition,
-        }
-    }
-}
-
-/// The verdict of the first scope that shows a rule; if none does, the one over all.
-fn best<C: Copy + Default>(
-    now: Time,
-    scopes: &[(Scope, Option<&Samples>); 3],
-    judge: fn(&[Sample]) -> Verdict<C>,
-    structured: fn(C) -> bool,
-) -> (Verdict<C>, Scope) {
-    let verdicts = scopes.map(|(scope, samples)| {
-        (
-            samples.map(|samples| samples.judged(now, judge)).unwrap_or_default(),
-            scope,
-        )
-    });
-    verdicts
-        .into_iter()
-        .find(|(verdict, _)| structured(verdict.class))
-        .unwrap_or(verdicts[0])
-}
-
-// === impl Source ===
-
-impl Source {
-    fn new(stack: u64) -> Self {
-        Self {
-            stack,
-            count: 0,
-            samples: Samples::default(),
-            judged: None,
-            labels: Default::default(),
         }
     }
 
@@ -209,15 +160,39 @@ impl Source {
     }
 }
 
-// === impl Limits ===
+/// The verdict of the first scope that shows a rule; if none does, the one over all.
+fn best<C: Copy + Default>(
+    now: Time,
+    scopes: &[(Scope, Option<&Samples>); 3],
+    judge: fn(&[Sample]) -> Verdict<C>,
+    structured: fn(C) -> bool,
+) -> (Verdict<C>, Scope) {
+    let verdicts = scopes.map(|(scope, samples)| {
+        (
+            samples.map(|samples| samples.judged(now, judge)).unwrap_or_default(),
+            scope,
+        )
+    });
+    verdicts
+        .into_iter()
+        .find(|(verdict, _)| structured(verdict.class))
+        .unwrap_or(verdicts[0])
+}
 
-impl Default for Limits {
-    fn default() -> Self {
+// === impl Scopes ===
+
+impl Scopes {
+    /// At most so many series, and openings remembered to know retransmissions by.
+    pub fn new(series: usize, recent: usize) -> Self {
         Self {
-            sources: 65_536,
-            scoped: 65_536,
-            recent: 65_536,
+            scoped: Lru::new(series),
+            recent: Recent::new(recent),
         }
+    }
+
+    /// Series forgotten for want of room.
+    pub fn evicted(&self) -> u64 {
+        self.scoped.evicted()
     }
 }
 

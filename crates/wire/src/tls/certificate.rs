@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use serde::{Serialize, Serializer};
 use x509_parser::der_parser::oid;
 use x509_parser::error::X509Error;
 use x509_parser::extensions::GeneralName;
@@ -12,24 +13,31 @@ use x509_parser::x509::{AttributeTypeAndValue, SubjectPublicKeyInfo, X509Name};
 
 use crate::digest::{hex, sha256_hex};
 use crate::read::Reader;
+use crate::time::Second;
 
-/// A certificate in words.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A certificate in words. Serializes under the names that events have for them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Certificate {
     /// Over all of it, 64 hex digits.
+    #[serde(rename = "cert_sha256")]
     pub sha256: String,
     /// Over the public key with its algorithm, 64 hex digits.
+    #[serde(rename = "spki_sha256")]
     pub key_sha256: String,
     /// RFC 4514, as are [`Certificate::issuer`]'s.
     pub subject: String,
+    #[serde(serialize_with = "or_empty")]
     pub subject_cn: Option<String>,
     pub issuer: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub issuer_cn: Option<String>,
     /// Subject and issuer are the same and its own key made the signature. One that cannot be checked counts by the
     /// names.
     pub self_signed: bool,
     /// Unix time, seconds.
+    #[serde(serialize_with = "moment")]
     pub not_before: i64,
+    #[serde(serialize_with = "moment")]
     pub not_after: i64,
     /// Hex digits.
     pub serial: String,
@@ -92,6 +100,14 @@ impl Certificate {
     pub fn validity_days(&self) -> i64 {
         (self.not_after.saturating_sub(self.not_before)) / 86_400
     }
+}
+
+fn or_empty<S: Serializer>(text: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text.as_deref().unwrap_or_default())
+}
+
+fn moment<S: Serializer>(seconds: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&Second(*seconds))
 }
 
 fn is_self_signed(certificate: &X509Certificate<'_>, key_type: &str) -> bool {

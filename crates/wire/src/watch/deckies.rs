@@ -1,10 +1,8 @@
 //! Whose addresses are whose.
 
-use std::{
-    collections::{HashMap, HashSet},
-    net::IpAddr,
-    sync::Arc,
-};
+use std::{net::IpAddr, sync::Arc};
+
+use hashbrown::{HashMap, HashSet};
 
 use crate::link::Mac;
 
@@ -24,13 +22,15 @@ pub struct Decky {
 }
 
 /// How the two ends of a packet stand to the machines that are watched.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Ends<'a> {
     /// No machines are named: everyone is.
     Anyone,
     /// From a stranger to a machine.
     Inbound(&'a Arc<Decky>),
-    /// From a machine to a stranger, or to another machine.
+    /// From a machine to another one.
+    Lateral(&'a Arc<Decky>),
+    /// From a machine to a stranger.
     Outbound(&'a Arc<Decky>),
     /// Between strangers.
     Foreign,
@@ -41,6 +41,8 @@ pub(super) enum Ends<'a> {
 pub enum Role {
     /// A peer.
     Inbound,
+    /// Another machine that is watched. By themselves they do not turn to one another: somebody is in it.
+    Lateral,
     /// The machine itself; its peer is no attacker for that.
     Outbound,
 }
@@ -80,7 +82,10 @@ impl Deckies {
             return Ends::Anyone;
         }
         match (self.get(from), self.get(to)) {
-            (Some(decky), _) => Ends::Outbound(decky),
+            (Some(decky), None) => Ends::Outbound(decky),
+            // A machine that speaks with itself.
+            (Some(from), Some(to)) if from.name == to.name => Ends::Outbound(from),
+            (Some(_), Some(to)) => Ends::Lateral(to),
             (None, Some(decky)) => Ends::Inbound(decky),
             (None, None) => Ends::Foreign,
         }
@@ -102,12 +107,26 @@ impl Decky {
 
 // === impl Ends ===
 
-impl Ends<'_> {
-    pub(super) fn role(&self) -> Role {
+impl<'a> Ends<'a> {
+    pub(super) fn role(self) -> Role {
         match self {
             Self::Outbound(_) => Role::Outbound,
-            _ => Role::Inbound,
+            Self::Lateral(_) => Role::Lateral,
+            Self::Anyone | Self::Inbound(_) | Self::Foreign => Role::Inbound,
         }
+    }
+
+    /// The machine that it is told of.
+    pub(super) fn decky(self) -> Option<&'a Arc<Decky>> {
+        match self {
+            Self::Inbound(decky) | Self::Lateral(decky) | Self::Outbound(decky) => Some(decky),
+            Self::Anyone | Self::Foreign => None,
+        }
+    }
+
+    /// Who began it is a peer, of whom everything is told.
+    pub(super) fn is_by_peer(self) -> bool {
+        matches!(self, Self::Anyone | Self::Inbound(_) | Self::Lateral(_))
     }
 }
 
@@ -118,6 +137,7 @@ impl Role {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Inbound => "inbound",
+            Self::Lateral => "lateral",
             Self::Outbound => "outbound",
         }
     }

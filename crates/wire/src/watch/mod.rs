@@ -21,27 +21,30 @@ use std::time::Duration;
 pub use deckies::{Deckies, Decky, Role};
 pub use details::{
     Asked, Flow, HostChange, Http2Settings, HttpRequest, LinkLocalLeak, QuicHello, QuicProbe, Repeat, ScannerSeen,
-    SshBanner, SshKex, Syn, TlsHello, TlsSession,
+    SshBanner, SshKex, Syn, TlsCertificate, TlsHello, TlsSession,
 };
 pub use observation::{Details, Observation};
 
 use crate::{
     flow::{Flows, Summaries},
-    link::LinkType,
+    fragment::Reassembler,
+    ip::Ip,
+    link::{Link, LinkType},
     packet::{Malformed, Net, Packet, Transport},
+    source::{self, Sources},
     time::Time,
 };
 use link_local::Neighbours;
 use repeats::Repeats;
 use segments::Talks;
-use syns::Sources;
 use udp::Datagrams;
 
 /// The hard caps of a [`Watch`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections.
+    /// Connections in which both sides had their part, and others.
     pub flows: usize,
+    pub half_open: usize,
     /// Connections whose first words are being put together, and bytes held of all of them.
     pub talks: usize,
     pub held: usize,
@@ -66,8 +69,11 @@ pub struct Counters {
     pub foreign: u64,
     /// Packets that could not be read, by [`Malformed`].
     pub malformed: [u64; Malformed::COUNT],
+    /// Datagrams whose fragments did not come together, for whatever reason.
+    pub lost_datagrams: u64,
     /// Connections, sources, talks and tellings forgotten for want of room.
     pub evicted_flows: u64,
+    pub evicted_half_open: u64,
     pub evicted_sources: u64,
     pub evicted_talks: u64,
     pub evicted_repeats: u64,
@@ -79,6 +85,7 @@ pub struct Counters {
 #[derive(Debug)]
 pub struct Watch {
     deckies: Deckies,
+    fragments: Reassembler,
     flows: Flows<segments::Heard>,
     summaries: Summaries,
     sources: Sources,
@@ -101,9 +108,10 @@ impl Watch {
     pub fn new(limits: &Limits, deckies: Deckies) -> Self {
         Self {
             deckies,
-            flows: Flows::new(limits.flows),
+            fragments: Reassembler::default(),
+            flows: Flows::new(limits.flows, limits.half_open),
             summaries: Summaries::new(limits.summaries),
-            sources: Sources::new(limits.sources),
+            sources: Sources::new(source::Limits::of(limits.sources)),
             talks: Talks::new(limits.talks, limits.held),
             datagrams: Datagrams::new(limits.datagrams),
             neighbours: Neighbours::new(limits.neighbours),
@@ -143,11 +151,31 @@ impl Watch {
                     return self.counters.foreign += 1;
                 }
                 match transport {
-                    Transport::Tcp(tcp) => self.segment(at, &packet.link, ip, tcp, out),
-                    Transport::Udp(udp) => self.datagram(at, ip, udp, out),
-                    Transport::Icmp(_) | Transport::Fragment | Transport::Other => {}
+                    Transport::Fragment => self.fragment(at, &packet.link, ip, out),
+                    whole => self.whole(at, &packet.link, ip, whole, out),
                 }
             }
+        }
+    }
+
+    /// Takes a piece of a datagram, and looks into the datagram that it completes.
+    fn fragment(&mut self, at: Time, link: &Link, ip: &Ip<'_>, out: &mut Vec<Observation>) {
+        let Some(payload) = self.fragments.take(at, ip) else {
+            return;
+        };
+        let ip = ip.reassembled(&payload);
+        let (transport, fault) = Transport::read(&ip);
+        if let Some(fault) = fault {
+            self.counters.malformed[fault as usize] += 1;
+        }
+        self.whole(at, link, &ip, &transport, out);
+    }
+
+    fn whole(&mut self, at: Time, link: &Link, ip: &Ip<'_>, transport: &Transport<'_>, out: &mut Vec<Observation>) {
+        match transport {
+            Transport::Tcp(tcp) => self.segment(at, link, ip, tcp, out),
+            Transport::Udp(udp) => self.datagram(at, ip, udp, out),
+            Transport::Icmp(_) | Transport::Fragment | Transport::Other => {}
         }
     }
 
@@ -177,8 +205,11 @@ impl Watch {
 
     pub fn counters(&self) -> Counters {
         let (suppressed, evicted_repeats) = self.repeats.counts();
+        let (evicted_flows, evicted_half_open) = self.flows.evicted();
         Counters {
-            evicted_flows: self.flows.evicted(),
+            lost_datagrams: self.fragments.dropped().total(),
+            evicted_flows,
+            evicted_half_open,
             evicted_sources: self.sources.evicted(),
             evicted_talks: self.talks.evicted() + self.datagrams.evicted(),
             evicted_repeats,
@@ -199,6 +230,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             flows: 131_072,
+            half_open: 65_536,
             talks: 32_768,
             held: 32 << 20,
             sources: 65_536,
@@ -216,6 +248,7 @@ impl Limits {
         let share = |all: usize| (all / parts.max(1)).max(64);
         Self {
             flows: share(self.flows),
+            half_open: share(self.half_open),
             talks: share(self.talks),
             held: share(self.held),
             sources: share(self.sources),

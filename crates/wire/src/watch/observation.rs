@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use super::deckies::{Decky, Role};
 use super::details::{
     Flow, HostChange, Http2Settings, HttpRequest, LinkLocalLeak, QuicHello, QuicProbe, Repeat, ScannerSeen, SshBanner,
-    SshKex, Syn, TlsHello, TlsSession,
+    SshKex, Syn, TlsCertificate, TlsHello, TlsSession,
 };
 use crate::time::Time;
 
@@ -67,6 +67,8 @@ kinds! {
     TlsHello(TlsHello) = "tls_client_hello", false;
     /// The server's answer to a hello.
     TlsSession(TlsSession) = "tls_session", true;
+    /// What the server showed of itself, up to TLS 1.2. Never told of a machine of ours.
+    TlsCertificate(TlsCertificate) = "tls_certificate", false;
     QuicHello(QuicHello) = "quic_client_hello", true;
     /// A QUIC packet of a version that nobody speaks.
     QuicProbe(QuicProbe) = "quic_probe", false;

@@ -1,9 +1,7 @@
 //! TCP: connections, their timing, and what is said at their start.
 
 use super::{
-    Watch,
-    deckies::{Ends, Role},
-    details,
+    Watch, details,
     observation::Observation,
     talk::{Listener, Phase, Talk},
 };
@@ -86,9 +84,19 @@ impl Talk {
     fn held(&self) -> usize {
         let hello = match &self.phase {
             Phase::TlsAnswer { hello } => hello.len(),
-            _ => 0,
+            Phase::TlsCertificate { sni } => sni.len(),
+            Phase::Open | Phase::SshKex { .. } | Phase::Over => 0,
         };
         self.client.held() + self.server.held() + hello
+    }
+}
+
+// === impl Phase ===
+
+impl Phase {
+    /// It is the server's turn to speak.
+    fn is_servers(&self) -> bool {
+        matches!(self, Self::TlsAnswer { .. } | Self::TlsCertificate { .. })
     }
 }
 
@@ -100,7 +108,7 @@ impl Watch {
             self.syn(at, link, ip, tcp, out);
         }
         let Some(mut seen) = self.flows.packet(at, ip, tcp, None) else {
-            let report = self.sources.scanners.stray(ip, tcp);
+            let report = self.sources.stray(ip, tcp);
             let (from, to) = ((ip.source, tcp.source_port), (ip.destination, tcp.destination_port));
             return self.scanner(at, from, to, &report, out);
         };
@@ -110,17 +118,13 @@ impl Watch {
         }
         let ends = seen.ends;
         let between = self.deckies.ends(ends.client.0, ends.server.0);
-        let decky = match &between {
-            Ends::Inbound(decky) | Ends::Outbound(decky) => Some(*decky),
-            Ends::Anyone | Ends::Foreign => None,
-        };
         let sequence = tcp.sequence.wrapping_add(u32::from(tcp.flags.syn()));
         let mut listener = Listener {
             at,
             ends,
             flow: Some(&*seen.flow),
             role: between.role(),
-            decky,
+            decky: between.decky(),
             repeats: &mut self.repeats,
             out,
         };
@@ -186,10 +190,13 @@ impl Watch {
         if ended.extra == Heard::Some {
             self.talks.end(&ended.ends);
         }
-        let report = self.sources.scanners.ended(ended.ends.client.0, &ended.flow);
-        self.scanner(ended.flow.last, ended.ends.client, ended.ends.server, &report, out);
-        let between = self.deckies.ends(ended.ends.client.0, ended.ends.server.0);
-        if ended.flow.is_trivial() || !matches!(between, Ends::Anyone | Ends::Inbound(_)) {
+        // Of a flood's there are many, and they show nothing of the tool that they had not shown at first.
+        if matches!(ended.flow.handshake, Handshake::Established | Handshake::Refused) {
+            let report = self.sources.ended(ended.ends.client.0, &ended.flow);
+            self.scanner(ended.flow.last, ended.ends.client, ended.ends.server, &report, out);
+        }
+        let is_told = || self.deckies.ends(ended.ends.client.0, ended.ends.server.0).is_by_peer();
+        if ended.flow.is_trivial() || !is_told() {
             return;
         }
         if let Some((key, summary)) = self.summaries.add(at, &ended) {
@@ -198,12 +205,13 @@ impl Watch {
     }
 
     pub(super) fn tell_summary(&mut self, key: &SummaryKey, summary: &Summary, out: &mut Vec<Observation>) {
+        let between = self.deckies.ends(key.source, key.destination);
         out.push(Observation {
             at: summary.last,
             source: (key.source, 0),
             destination: (key.destination, key.port),
-            role: Role::Inbound,
-            decky: self.deckies.get(key.destination).cloned(),
+            role: between.role(),
+            decky: between.decky().cloned(),
             details: details::Flow::from(summary).into(),
         });
     }
@@ -233,7 +241,7 @@ fn first_words(
     };
     let goes_on = match state {
         State::Open => true,
-        State::Done => matches!(phase, Phase::TlsAnswer { .. }),
+        State::Done => phase.is_servers(),
         State::Abandoned(_) => false,
     };
     goes_on.then(|| Talk {
@@ -246,7 +254,7 @@ fn first_words(
 /// Listens on; true when there is nothing more to hear.
 fn more_words(listener: &mut Listener<'_>, talk: &mut Talk, side: Side, sequence: u32, payload: &[u8]) -> bool {
     let Talk { client, server, phase } = talk;
-    let answering = matches!(phase, Phase::TlsAnswer { .. });
+    let answering = phase.is_servers();
     let state = match (side, answering) {
         (Side::Client, true) | (Side::Server, false) => return false,
         (Side::Client, false) => client.push(&Limits::HANDSHAKE, sequence, payload, listener.at, |bytes| {
@@ -259,7 +267,7 @@ fn more_words(listener: &mut Listener<'_>, talk: &mut Talk, side: Side, sequence
     match state {
         State::Open => false,
         // The client's hello is whole: what it was put together from may go.
-        State::Done if matches!(phase, Phase::TlsAnswer { .. }) => {
+        State::Done if !answering && phase.is_servers() => {
             *client = Stream::new();
             false
         }

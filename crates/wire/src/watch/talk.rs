@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::{
     Role,
     deckies::Decky,
-    details::{Asked, Http2Settings, HttpRequest, SshBanner, SshKex, TlsHello, TlsSession, millis, text},
+    details::{
+        Asked, Http2Settings, HttpRequest, SshBanner, SshKex, TlsCertificate, TlsHello, TlsSession, millis, sni, text,
+    },
     observation::{Details, Observation},
     repeats::{Matter, Repeats},
 };
@@ -17,7 +19,7 @@ use crate::{
     stream::{Stream, Want},
     time::Time,
     tls::{
-        self, ClientHello, Message, ServerHello,
+        self, ClientHello, Handshakes, Message, Next, ServerHello, kind,
         starttls::{self, Upgrade},
     },
 };
@@ -44,6 +46,10 @@ pub(super) enum Phase {
     TlsAnswer {
         hello: Box<[u8]>,
     },
+    /// The server answered in a version that shows certificates; whom the client asked for.
+    TlsCertificate {
+        sni: String,
+    },
     Over,
 }
 
@@ -58,6 +64,8 @@ pub(super) struct Listener<'a> {
     pub(super) out: &'a mut Vec<Observation>,
 }
 
+/// The last version in which certificates are not encrypted.
+const TLS_1_2: u16 = 0x0303;
 /// Bytes kept of a banner.
 const BANNER: usize = 255;
 
@@ -72,27 +80,30 @@ impl Listener<'_> {
                 let (since, version) = (*since, std::mem::take(version));
                 self.ssh_kex(phase, since, version, bytes, 0)
             }
-            Phase::TlsAnswer { .. } | Phase::Over => Want::Enough,
+            Phase::TlsAnswer { .. } | Phase::TlsCertificate { .. } | Phase::Over => Want::Enough,
         }
     }
 
     /// Takes the server's bytes from the client's hello on.
     pub(super) fn server(&mut self, phase: &mut Phase, bytes: &[u8]) -> Want {
-        let Phase::TlsAnswer { hello } = phase else {
-            return Want::Enough;
-        };
-        match tls::server_hello(bytes) {
-            Look::More => return Want::More { read: 0 },
-            Look::Found(message) => {
-                let hello = std::mem::take(hello);
-                if let (Some(asked), Some(answer)) = (ClientHello::parse(&hello), ServerHello::parse(&message.body)) {
-                    self.tls_session(&asked, &answer);
+        match phase {
+            Phase::TlsAnswer { hello } => match tls::server_hello(bytes) {
+                Look::More => Want::More { read: 0 },
+                Look::Found(message) => {
+                    let hello = std::mem::take(hello);
+                    match self.tls_answer(&hello, &message) {
+                        Some(sni) => {
+                            *phase = Phase::TlsCertificate { sni };
+                            self.tls_certificate(phase, bytes)
+                        }
+                        None => self.over(phase),
+                    }
                 }
-            }
-            Look::Other => {}
+                Look::Other => self.over(phase),
+            },
+            Phase::TlsCertificate { .. } => self.tls_certificate(phase, bytes),
+            Phase::Open | Phase::SshKex { .. } | Phase::Over => Want::Enough,
         }
-        *phase = Phase::Over;
-        Want::Enough
     }
 
     /// The first reading that fits is it; as long as one may, more is wanted.
@@ -181,6 +192,40 @@ impl Listener<'_> {
         details.synack_delay_ms = self.flow.and_then(Flow::synack_delay).map(millis);
         details.sni_matches_decoy = self.decky.map(|decky| decky.answers_to(&details.sni));
         self.tell(details);
+    }
+
+    /// Whom the client asked for, if the server's certificates follow and may be told.
+    fn tls_answer(&mut self, hello: &[u8], message: &Message<'_>) -> Option<String> {
+        let (asked, answer) = (ClientHello::parse(hello)?, ServerHello::parse(&message.body)?);
+        self.tls_session(&asked, &answer);
+        (answer.version() <= TLS_1_2 && self.peer_serves()).then(|| sni(&asked))
+    }
+
+    /// The certificates follow the server's hello, if they come at all: a session that is resumed has none.
+    fn tls_certificate(&mut self, phase: &mut Phase, bytes: &[u8]) -> Want {
+        let mut messages = Handshakes::new(bytes);
+        loop {
+            match messages.next() {
+                Next::More => return Want::More { read: 0 },
+                Next::Message(message) if message.kind == kind::SERVER_HELLO => {}
+                Next::Message(message) => {
+                    if let Phase::TlsCertificate { sni } = phase
+                        && message.kind == kind::CERTIFICATE
+                        && let Some(shown) = TlsCertificate::read(&message.body, sni)
+                        && self.is_first("tls_certificate", (&shown.leaf.sha256, &shown.sni))
+                    {
+                        self.tell(shown);
+                    }
+                    return self.over(phase);
+                }
+                Next::End => return self.over(phase),
+            }
+        }
+    }
+
+    /// The server is not a machine of ours, as far as is known: what ours show is nobody else's.
+    fn peer_serves(&self) -> bool {
+        self.decky.is_none() || self.role == Role::Outbound
     }
 
     fn tls_session(&mut self, asked: &ClientHello<'_>, answer: &ServerHello<'_>) {

@@ -1,8 +1,7 @@
 //! Hellos over UDP, on any port: QUIC and DTLS.
 
 use super::{
-    Role, Watch,
-    deckies::Ends,
+    Watch,
     details::{QuicHello, QuicProbe},
     observation::Observation,
     talk::{Carried, Listener},
@@ -61,11 +60,9 @@ impl Watch {
             return;
         }
         let between = self.deckies.ends(ip.source, ip.destination);
-        let decky = match &between {
-            Ends::Inbound(decky) => Some(*decky),
-            Ends::Anyone => None,
-            Ends::Outbound(_) | Ends::Foreign => return,
-        };
+        if !between.is_by_peer() {
+            return;
+        }
         let ends = Endpoints {
             client: (ip.source, udp.source_port),
             server: (ip.destination, udp.destination_port),
@@ -74,8 +71,8 @@ impl Watch {
             at,
             ends,
             flow: None,
-            role: Role::Inbound,
-            decky,
+            role: between.role(),
+            decky: between.decky(),
             repeats: &mut self.repeats,
             out,
         };

@@ -10,7 +10,7 @@ pub struct Match<'d> {
     pub label: &'d Label,
     pub quality: Quality,
     /// 0 to 1.
-    pub confidence: f32,
+    pub confidence: f64,
     /// TTL or hop limit the packet started with.
     pub initial_ttl: u8,
     /// Routers on the way.
@@ -102,7 +102,7 @@ impl Database {
         Some(Match {
             label,
             quality,
-            confidence: quality.confidence() * label.origin.weight(),
+            confidence: f64::from(quality.percent() * label.origin.percent()) / 10_000.0,
             initial_ttl: initial,
             distance,
             line: entry.line,
@@ -124,11 +124,12 @@ impl Quality {
         }
     }
 
-    const fn confidence(self) -> f32 {
+    /// How sure it makes.
+    const fn percent(self) -> u32 {
         match self {
-            Self::Fuzzy => 0.5,
-            Self::Generic => 0.8,
-            Self::Specific => 0.95,
+            Self::Fuzzy => 50,
+            Self::Generic => 80,
+            Self::Specific => 95,
         }
     }
 }
@@ -137,7 +138,7 @@ impl Quality {
 
 impl super::Origin {
     /// What nobody here has seen yet counts a little less.
-    fn weight(&self) -> f32 {
-        if self.confirmations > 0 { 1.0 } else { 0.9 }
+    fn percent(&self) -> u32 {
+        if self.confirmations > 0 { 100 } else { 90 }
     }
 }

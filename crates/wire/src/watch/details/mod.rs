@@ -16,7 +16,8 @@ pub use http::{Http2Settings, HttpRequest};
 pub use quic::{QuicHello, QuicProbe};
 pub use ssh::{SshBanner, SshKex};
 pub use syn::Syn;
-pub use tls::{Asked, TlsHello, TlsSession};
+pub(super) use tls::sni;
+pub use tls::{Asked, TlsCertificate, TlsHello, TlsSession};
 
 use crate::time::Time;
 
@@ -44,7 +45,7 @@ pub struct LinkLocalLeak {
 
 #[derive(Clone, Debug, Serialize)]
 pub struct HostChange {
-    /// What is another than before: `sig_diff`, `os_sig`, `ttl`, `mtu`, `tstamp`.
+    /// What is another than before: `sig_diff`, `os_sig`, `ttl`, `mtu`, `tstamp`, `port`.
     pub reasons: Vec<&'static str>,
     pub stack_sig: String,
 }

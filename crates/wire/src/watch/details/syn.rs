@@ -129,7 +129,7 @@ impl Serialize for Syn {
         if let Some(found) = &self.os {
             map.serialize_entry("os_label", &found.label.name)?;
             map.serialize_entry("os_flavor", &found.label.flavor)?;
-            map.serialize_entry("os_confidence", &f64::from(found.confidence))?;
+            map.serialize_entry("os_confidence", &found.confidence)?;
             map.serialize_entry("os_provider", "decnet")?;
         }
         if let Some(mac) = self.mac {
@@ -177,7 +177,7 @@ impl Syn {
             return Ok(());
         };
         map.serialize_entry("scanner", best.tool.name())?;
-        map.serialize_entry("scanner_confidence", &f64::from(best.confidence))?;
+        map.serialize_entry("scanner_confidence", &best.confidence)?;
         map.serialize_entry("scanner_evidence", best.evidence)?;
         let others: Vec<_> = self.scan.hits.iter().skip(1).map(|hit| hit.tool.name()).collect();
         if !others.is_empty() {

@@ -6,8 +6,10 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use super::text;
+use crate::digest::sha256_hex;
 use crate::ja3::{self, Ja3};
 use crate::ja4::Ja4;
+use crate::tls::certificate::{Certificate, chain};
 use crate::tls::{ClientHello, ServerHello, is_grease, version_name};
 
 #[derive(Clone, Debug, Serialize)]
@@ -84,6 +86,19 @@ pub struct TlsSession {
     pub asked: Asked,
 }
 
+/// Who a server says it is.
+#[derive(Clone, Debug, Serialize)]
+pub struct TlsCertificate {
+    /// Whom the client asked for.
+    pub sni: String,
+    /// The server's own certificate.
+    #[serde(flatten)]
+    pub leaf: Certificate,
+    pub validity_days: i64,
+    /// SHA-256 of each that was sent, leaf first.
+    pub chain_sha256: Vec<String>,
+}
+
 /// Bytes kept of a server's name.
 const NAME: usize = 255;
 
@@ -158,7 +173,22 @@ impl TlsSession {
     }
 }
 
-pub(super) fn sni(hello: &ClientHello<'_>) -> String {
+// === impl TlsCertificate ===
+
+impl TlsCertificate {
+    /// Of the body of a Certificate message; none when its first is no certificate.
+    pub(crate) fn read(body: &[u8], sni: &str) -> Option<Self> {
+        let leaf = Certificate::read(chain(body).next()?)?;
+        Some(Self {
+            sni: sni.to_owned(),
+            validity_days: leaf.validity_days(),
+            leaf,
+            chain_sha256: chain(body).map(sha256_hex).collect(),
+        })
+    }
+}
+
+pub(crate) fn sni(hello: &ClientHello<'_>) -> String {
     hello.server_name().map(|name| text(name, NAME)).unwrap_or_default()
 }
 
