@@ -75,7 +75,11 @@ pub static FLEET: Stream = Stream {
 
 pub static INTEL: Stream = Stream {
     name: "INTEL",
-    subjects: &["attacker.fingerprinted", "attacker.fingerprint_rotated"],
+    subjects: &[
+        "attacker.fingerprinted",
+        "attacker.fingerprint_rotated",
+        "attacker.host_change",
+    ],
     max_age: Duration::from_secs(72 * HOUR),
     max_bytes: 5 * GIB,
     duplicate_window: Duration::from_secs(10 * MINUTE),
@@ -121,6 +125,16 @@ pub static FAMILIES: &[Family] = &[
         "attacker.fingerprint_rotated",
         &INTEL,
         "attacker_ip, port, probe_type, old_hash, new_hash, rotation_count, ts",
+    ),
+    durable(
+        "attacker.host_change",
+        &INTEL,
+        "attacker_ip, decky, reasons, stack_sig, observed_at",
+    ),
+    family(
+        "sniffer.loss",
+        Class::Telemetry,
+        "host, seen, dropped: packets the kernel had no room for",
     ),
     family(
         "decky.*.traffic",

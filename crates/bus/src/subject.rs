@@ -34,6 +34,11 @@ impl Subject {
     /// An endpoint answered a probe otherwise than before.
     pub const ATTACKER_FINGERPRINT_ROTATED: Self = Self(Cow::Borrowed("attacker.fingerprint_rotated"));
 
+    /// Another host, or another tool, is behind an attacker's address.
+    pub const ATTACKER_HOST_CHANGE: Self = Self(Cow::Borrowed("attacker.host_change"));
+    /// Packets were lost before anybody looked at them.
+    pub const SNIFFER_LOSS: Self = Self(Cow::Borrowed("sniffer.loss"));
+
     /// What deckies tell: one event, or a batch of them.
     pub fn event(host: &str, decky: &str, service: &str) -> Result<Self, SubjectError> {
         Self::join(&["event", &encode(host)?, &encode(decky)?, &encode(service)?])

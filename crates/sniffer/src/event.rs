@@ -2,11 +2,13 @@
 
 use std::net::IpAddr;
 
+use bus::Subject;
 use model::event::{Endpoint, EventId, Origin, Report};
 use model::{Event, Fields, Name};
-use serde_json::Value;
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 use uuid::Uuid;
+use wire::time::Second;
 use wire::watch::{Details, Observation, Role};
 
 use crate::loss::Lost;
@@ -17,15 +19,16 @@ const SEEN_FROM_OUTSIDE: &str = "00000000";
 
 /// The event of an observation of `decky`.
 ///
-/// What the machine began itself has no source: its peer is no attacker for that, and neither is the machine. Nor has
-/// a neighbour of whom only a link-local address is known.
+/// What the machine began itself has no source: its peer is no attacker for that, and neither is the machine. When it
+/// turned to another machine it is that one's source: somebody is in it. A neighbour of whom only a link-local address
+/// is known is none.
 pub(crate) fn of(seen: &Observation, decky: Name, host: &str, id: Uuid) -> Event {
     let mut fields = match serde_json::to_value(&seen.details) {
         Ok(Value::Object(fields)) => fields,
         _ => Fields::new(),
     };
-    let is_peers = seen.role == Role::Inbound && !is_link_local(seen.source.0);
-    if seen.role == Role::Outbound {
+    let is_peers = seen.role != Role::Outbound && !is_link_local(seen.source.0);
+    if seen.role != Role::Inbound {
         fields.insert("role".to_owned(), seen.role.name().into());
     }
     if let Details::Repeat(_) | Details::Flow(_) = &seen.details {
@@ -48,8 +51,8 @@ pub(crate) fn of_loss(lost: &Lost, decky: Name, host: &str, id: Uuid, at: Offset
     })
 }
 
-/// The notice that goes with an event: its values, and whom it is of.
-pub(crate) fn notice(event: &Event) -> Value {
+/// The notice on a machine's traffic that goes with an event: its values, and whom it is of.
+pub(crate) fn traffic(event: &Event) -> Value {
     let mut fields = event.report.fields.clone();
     for (name, end) in [("src", event.report.src), ("dst", event.report.dst)] {
         if let Some(end) = end {
@@ -60,6 +63,33 @@ pub(crate) fn notice(event: &Event) -> Value {
     fields.insert("decky".to_owned(), event.decky.as_str().into());
     fields.insert("host".to_owned(), event.host.clone().into());
     Value::Object(fields)
+}
+
+/// What is told of an attacker beside the event, durably.
+pub(crate) fn finding(event: &Event) -> Option<(Subject, &'static str, Value)> {
+    let report = &event.report;
+    let attacker = report.src?.ip;
+    let at = Second(report.at.unix_timestamp()).to_string();
+    let field = |name: &str| report.fields.get(name).cloned().unwrap_or_default();
+    match &*report.kind {
+        "host_change" => Some((
+            Subject::ATTACKER_HOST_CHANGE,
+            "host_change",
+            json!({
+                "attacker_ip": attacker, "decky": event.decky, "reasons": field("reasons"),
+                "stack_sig": field("stack_sig"), "observed_at": at,
+            }),
+        )),
+        "ipv6_link_local_leak" => Some((
+            Subject::ATTACKER_FINGERPRINTED,
+            "ipv6_leak",
+            json!({
+                "attacker_ip": attacker, "addr": field("src_ip"), "iid_kind": field("iid_kind"),
+                "mac_oui": field("mac_oui"), "vector": field("vector"), "observed_at": at,
+            }),
+        )),
+        _ => None,
+    }
 }
 
 fn event(

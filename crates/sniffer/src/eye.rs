@@ -10,14 +10,13 @@ use engine::{Containers, Docker, Scope};
 use tokio::sync::mpsc;
 use wire::link::LinkType;
 use wire::time::Time;
-use wire::watch::{Counters, Deckies, Limits, Observation, Watch};
+use wire::watch::{Counters, Limits, Watch};
 
 use crate::Error;
 use crate::loss::Tally;
+use crate::outlet::{self, BATCH, Batch, Outlet};
 use crate::scene::{Place, Scene};
 
-/// Batches of observations nobody has taken yet; beyond them they are dropped and counted.
-const QUEUE: usize = 256;
 /// Threads that share a link.
 const THREADS: usize = 2;
 /// How long a thread waits for packets before it looks at its orders.
@@ -33,7 +32,7 @@ const INSIDE: &str = "eth0";
 pub(crate) struct Eyes {
     scene: Scene,
     eyes: Vec<Eye>,
-    tell: Option<mpsc::Sender<Vec<Observation>>>,
+    tell: Option<mpsc::Sender<Batch>>,
     /// Counted by those that watched before.
     past: Tally,
     group: u16,
@@ -50,16 +49,15 @@ struct Looking {
     lives: Vec<Live>,
     watch: Watch,
     orders: Receiver<Scene>,
-    tell: mpsc::Sender<Vec<Observation>>,
+    outlet: Outlet,
     tally: Arc<Mutex<Tally>>,
-    dropped: u64,
 }
 
 // === impl Eyes ===
 
 impl Eyes {
-    pub(crate) fn new() -> (Self, mpsc::Receiver<Vec<Observation>>) {
-        let (tell, seen) = mpsc::channel(QUEUE);
+    pub(crate) fn new() -> (Self, mpsc::Receiver<Batch>) {
+        let (tell, seen) = outlet::queue();
         let eyes = Self {
             scene: Scene::default(),
             eyes: Vec::new(),
@@ -87,12 +85,12 @@ impl Eyes {
         let parts = match &scene.place {
             Place::Nowhere => Vec::new(),
             Place::Link(link) => self.on_link(link, &scene)?,
-            Place::Machines(machines) => vec![inside(machines, docker).await?],
+            Place::Machines(machines) => vec![inside(machines, &scene, docker).await?],
         };
         let limits = Limits::default().shared(parts.len());
         for lives in parts {
-            self.eyes
-                .push(Eye::open(lives, &limits, scene.deckies(), tell.clone())?);
+            let outlet = Outlet::new(tell.clone(), scene.anyone());
+            self.eyes.push(Eye::open(lives, &limits, &scene, outlet)?);
         }
         self.scene = scene;
         Ok(())
@@ -155,15 +153,15 @@ impl Eyes {
     }
 }
 
-async fn inside(machines: &[(String, model::Name)], docker: &Docker) -> Result<Vec<Live>, Error> {
+async fn inside(machines: &[(String, model::Name)], scene: &Scene, docker: &Docker) -> Result<Vec<Live>, Error> {
     let containers = Containers::new(docker.clone(), Scope::fleet());
     let mut lives = Vec::new();
     for (id, decky) in machines {
-        let open = || {
-            let mut config = Config::new(INSIDE);
-            config.ring = SMALL_RING;
-            Live::open(&config).map_err(std::io::Error::other)
-        };
+        let mut config = Config::new(INSIDE);
+        config.ring = SMALL_RING;
+        config.hosts = Some(scene.addresses());
+        config.inside = scene.address_of(decky);
+        let open = move || Live::open(&config).map_err(std::io::Error::other);
         lives.push(containers.inside(id, decky, open).await?);
     }
     Ok(lives)
@@ -178,21 +176,15 @@ impl std::fmt::Debug for Eyes {
 // === impl Eye ===
 
 impl Eye {
-    fn open(
-        lives: Vec<Live>,
-        limits: &Limits,
-        deckies: Deckies,
-        tell: mpsc::Sender<Vec<Observation>>,
-    ) -> Result<Self, Error> {
+    fn open(lives: Vec<Live>, limits: &Limits, scene: &Scene, outlet: Outlet) -> Result<Self, Error> {
         let (orders, ordered) = channel();
         let tally = Arc::new(Mutex::new(Tally::default()));
         let looking = Looking {
             lives,
-            watch: Watch::new(limits, deckies),
+            watch: Watch::new(limits, scene.deckies()),
             orders: ordered,
-            tell,
+            outlet,
             tally: Arc::clone(&tally),
-            dropped: 0,
         };
         let thread = std::thread::Builder::new()
             .name("sniffer".to_owned())
@@ -215,7 +207,6 @@ impl Eye {
 impl Looking {
     /// Until nobody orders any more, or the link is gone.
     fn run(mut self) -> Result<(), capture::Error> {
-        let mut seen = Vec::new();
         let ended = loop {
             match self.orders.try_recv() {
                 Ok(scene) => {
@@ -226,42 +217,43 @@ impl Looking {
                 Err(TryRecvError::Empty) => {}
                 Err(TryRecvError::Disconnected) => break Ok(()),
             }
-            let read = self.read(&mut seen).and_then(|read| self.count().map(|()| read));
+            let read = self.read().and_then(|read| self.count().map(|()| read));
             match read {
-                Ok(0) => self.watch.advance(now(), &mut seen),
+                Ok(0) => self.watch.advance(now(), &mut self.outlet.seen),
                 Ok(_) => {}
                 Err(error) => break Err(error),
             }
-            self.hand_over(&mut seen);
+            self.outlet.hand_on();
         };
-        self.watch.finish(&mut seen);
+        self.watch.finish(&mut self.outlet.seen);
         // Whoever ends us waits for our end, and takes what is in the queue after it.
-        self.hand_over(&mut seen);
-        lock(&self.tally).set_unsent(self.dropped);
+        self.outlet.hand_on();
+        lock(&self.tally).set_unsent(self.outlet.unsent());
         ended
     }
 
     fn obey(&mut self, scene: &Scene) -> Result<(), capture::Error> {
         self.watch.watch(scene.deckies());
-        if let (Place::Link(_), hosts) = (&scene.place, scene.addresses()) {
-            for live in &mut self.lives {
-                live.watch(&hosts)?;
-            }
-        }
-        Ok(())
+        self.outlet.name(scene.anyone());
+        let hosts = scene.addresses();
+        self.lives.iter_mut().try_for_each(|live| live.watch(&hosts))
     }
 
-    fn read(&mut self, seen: &mut Vec<Observation>) -> Result<u64, capture::Error> {
+    fn read(&mut self) -> Result<u64, capture::Error> {
         let patience = if self.lives.len() == 1 {
             PATIENCE
         } else {
             Duration::ZERO
         };
-        let (watch, mut read) = (&mut self.watch, 0);
+        let (watch, outlet, mut read) = (&mut self.watch, &mut self.outlet, 0);
         for live in &mut self.lives {
             read += live.read(patience, |packet| {
                 if let Some(link) = LinkType::from_linktype(packet.link.into()) {
-                    watch.packet(Time(packet.at), link, packet.data, packet.length as usize, seen);
+                    let length = packet.length as usize;
+                    watch.packet(Time(packet.at), link, packet.data, length, &mut outlet.seen);
+                }
+                if outlet.seen.len() >= BATCH {
+                    outlet.hand_on();
                 }
             })?;
         }
@@ -269,12 +261,6 @@ impl Looking {
             std::thread::sleep(ROUND);
         }
         Ok(read)
-    }
-
-    fn hand_over(&mut self, seen: &mut Vec<Observation>) {
-        if !seen.is_empty() && self.tell.try_send(std::mem::take(seen)).is_err() {
-            self.dropped += 1;
-        }
     }
 
     fn count(&mut self) -> Result<(), capture::Error> {
@@ -286,7 +272,7 @@ impl Looking {
             captured.taken += one.taken;
         }
         let counters: Counters = self.watch.counters();
-        *lock(&self.tally) = Tally::of(&captured, &counters, self.dropped);
+        *lock(&self.tally) = Tally::of(&captured, &counters, self.outlet.unsent());
         Ok(())
     }
 }

@@ -8,20 +8,25 @@
 mod event;
 mod eye;
 mod loss;
+mod outlet;
 mod post;
 mod scene;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use bus::Pattern;
 use engine::Docker;
+use model::Name;
 use runtime::{Cx, Runner};
 use store::Store;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use crate::eye::Eyes;
-use crate::loss::Loss;
-use crate::post::Post;
+use crate::loss::{Loss, Lost};
+use crate::post::{Post, Posts};
 use crate::scene::Scene;
 
 /// The fleet is looked at this often, whatever is told of it.
@@ -44,6 +49,8 @@ pub enum Error {
     Capture(#[from] capture::Error),
     #[error("a thread for capturing could not be started: {0}")]
     Thread(std::io::Error),
+    #[error("the task that sends fell over: {0}")]
+    Post(#[from] tokio::task::JoinError),
 }
 
 /// The worker `sniffer`.
@@ -72,9 +79,32 @@ impl Runner for Sniffer {
     type Error = Error;
 
     async fn run(&mut self, cx: &Cx) -> Result<(), Error> {
-        let (mut eyes, mut seen) = Eyes::new();
+        let (mut eyes, seen) = Eyes::new();
+        let (tell_lost, lost) = mpsc::channel(1);
+        let pending = Arc::new(AtomicU64::new(0));
+        let post = Post::new(cx.bus().clone(), self.host.clone(), Arc::clone(&pending));
+        let mut post = tokio::spawn(post.run(Posts { seen, lost }));
+        let watched = tokio::select! {
+            watched = self.watch(&mut eyes, &tell_lost, &pending, cx) => watched,
+            ended = &mut post => return ended?,
+        };
+        // What is still open is told before the end.
+        eyes.close();
+        drop(tell_lost);
+        post.await??;
+        watched
+    }
+}
+
+impl Sniffer {
+    async fn watch(
+        &self,
+        eyes: &mut Eyes,
+        tell_lost: &mpsc::Sender<(Lost, Vec<Name>)>,
+        pending: &AtomicU64,
+        cx: &Cx,
+    ) -> Result<(), Error> {
         let mut states = cx.bus().subscribe(&STATES).await?;
-        let post = Post::new(cx.bus().clone(), self.host.clone());
         let mut loss = Loss::default();
         let (mut look_at, mut count_at) = (Instant::now(), Instant::now());
         while !cx.is_cancelled() {
@@ -83,19 +113,20 @@ impl Runner for Sniffer {
                 () = cx.pressed() => look_at = Instant::now(),
                 changed = states.next() => match changed {
                     Some(_) => look_at = Instant::now(),
-                    None => tokio::time::sleep_until(look_at).await,
+                    None => sleep_until(look_at).await,
                 },
-                Some(seen) = seen.recv() => post.send(seen, eyes.deckies().next()).await?,
                 () = sleep_until(look_at) => {
-                    let pause = self.look(&mut eyes, cx).await;
+                    let pause = self.look(eyes, cx).await;
                     look_at = Instant::now() + pause;
                 }
                 () = sleep_until(count_at) => {
                     count_at = Instant::now() + COUNT_EVERY;
                     let tally = eyes.tally();
                     tally.tell(cx);
+                    cx.backlog(pending.load(Relaxed));
                     if let Some(lost) = loss.of(&tally) {
-                        post.lost(&lost, eyes.deckies()).await?;
+                        // While the bus takes nothing the counters tell it.
+                        let _ = tell_lost.try_send((lost, eyes.deckies().cloned().collect()));
                     }
                     if let Some(error) = eyes.fallen() {
                         cx.fault(&error);
@@ -105,16 +136,9 @@ impl Runner for Sniffer {
                 }
             }
         }
-        // What is still open is told before the end.
-        eyes.close();
-        while let Some(seen) = seen.recv().await {
-            post.send(seen, eyes.deckies().next()).await?;
-        }
         Ok(())
     }
-}
 
-impl Sniffer {
     /// Sees to it that what stands is watched; when to look again.
     async fn look(&self, eyes: &mut Eyes, cx: &Cx) -> Duration {
         let looked = async {

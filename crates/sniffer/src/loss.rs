@@ -14,11 +14,13 @@ pub(crate) struct Tally {
     unreadable: u64,
     foreign: u64,
     suppressed: u64,
+    lost_datagrams: u64,
     evicted_flows: u64,
+    evicted_half_open: u64,
     evicted_sources: u64,
     evicted_talks: u64,
     evicted_repeats: u64,
-    /// Batches of observations that nobody took in time.
+    /// Observations for which there was no room any more.
     unsent: u64,
 }
 
@@ -53,7 +55,9 @@ impl Tally {
             unreadable: counters.malformed.iter().sum(),
             foreign: counters.foreign,
             suppressed: counters.suppressed,
+            lost_datagrams: counters.lost_datagrams,
             evicted_flows: counters.evicted_flows,
+            evicted_half_open: counters.evicted_half_open,
             evicted_sources: counters.evicted_sources,
             evicted_talks: counters.evicted_talks,
             evicted_repeats: counters.evicted_repeats,
@@ -69,7 +73,9 @@ impl Tally {
             unreadable: self.unreadable + other.unreadable,
             foreign: self.foreign + other.foreign,
             suppressed: self.suppressed + other.suppressed,
+            lost_datagrams: self.lost_datagrams + other.lost_datagrams,
             evicted_flows: self.evicted_flows + other.evicted_flows,
+            evicted_half_open: self.evicted_half_open + other.evicted_half_open,
             evicted_sources: self.evicted_sources + other.evicted_sources,
             evicted_talks: self.evicted_talks + other.evicted_talks,
             evicted_repeats: self.evicted_repeats + other.evicted_repeats,
@@ -77,7 +83,7 @@ impl Tally {
         }
     }
 
-    /// Sets how many batches nobody took.
+    /// Sets for how many observations there was no room.
     pub(crate) fn set_unsent(&mut self, unsent: u64) {
         self.unsent = unsent;
     }
@@ -90,7 +96,9 @@ impl Tally {
             ("unreadable", self.unreadable),
             ("foreign", self.foreign),
             ("suppressed", self.suppressed),
+            ("lost_datagrams", self.lost_datagrams),
             ("evicted_flows", self.evicted_flows),
+            ("evicted_half_open", self.evicted_half_open),
             ("evicted_sources", self.evicted_sources),
             ("reasm_evict", self.evicted_talks),
             ("evicted_repeats", self.evicted_repeats),

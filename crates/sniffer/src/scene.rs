@@ -85,6 +85,16 @@ impl Scene {
         self.specs.iter().map(|spec| spec.ip).collect()
     }
 
+    pub(crate) fn address_of(&self, decky: &Name) -> Option<Ipv4Addr> {
+        let spec = self.specs.iter().find(|spec| spec.name == *decky);
+        spec.map(|spec| spec.ip)
+    }
+
+    /// The machine to name for what concerns none in particular.
+    pub(crate) fn anyone(&self) -> Option<Name> {
+        self.specs.first().map(|spec| spec.name.clone())
+    }
+
     pub(crate) fn deckies(&self) -> Deckies {
         let mut deckies = Deckies::default();
         if let Some(mac) = self.host_mac {

@@ -80,8 +80,27 @@ impl Program {
         Self(code.finish())
     }
 
+    /// Inside one of the hosts: everything but IPv4 from it to another, which is seen there too.
+    pub fn inside(host: Ipv4Addr, hosts: &BTreeSet<Ipv4Addr>, snaplen: u32) -> Self {
+        if hosts.len() > MAX_HOSTS {
+            return Self::everything(snaplen);
+        }
+        let mut code = Assembler::default();
+        code.push(op(LOAD_HALF, ETHER_TYPE));
+        code.jump_unless(IPV4, Label::Yes);
+        code.push(op(LOAD_WORD, V4_SOURCE));
+        code.jump_unless(host.into(), Label::Yes);
+        code.push(op(LOAD_WORD, V4_DESTINATION));
+        code.jump_if_among(hosts, Label::No);
+        code.label(Label::Yes);
+        code.push(op(RETURN, snaplen));
+        code.label(Label::No);
+        code.push(op(RETURN, 0));
+        Self(code.finish())
+    }
+
     /// A number for the socket of a group: the same for all packets from and to one peer of these hosts, so that what is
-    /// known of a peer lies in one place.
+    /// known of a peer lies in one place. What the hosts send each other goes to the first socket.
     pub fn by_peer(hosts: &BTreeSet<Ipv4Addr>) -> Self {
         let none = BTreeSet::new();
         let hosts = if hosts.len() > MAX_HOSTS { &none } else { hosts };
@@ -103,10 +122,13 @@ impl Program {
         // The sender is a host, so the peer is whom it sends to.
         code.label(Label::No);
         code.push(op(LOAD_WORD, NETWORK + V4_DESTINATION - LINK));
+        code.jump_if_among(hosts, Label::Own);
         code.label(Label::Yes);
         code.push(op(MULTIPLY, SPREAD));
         code.push(op(SHIFT_RIGHT, 16));
         code.push(op(RETURN_A, 0));
+        code.label(Label::Own);
+        code.push(op(RETURN, 0));
         Self(code.finish())
     }
 
@@ -128,6 +150,7 @@ fn op(code: u16, value: u32) -> Instruction {
 enum Label {
     Yes,
     No,
+    Own,
     V4,
     V6,
 }
@@ -296,5 +319,19 @@ mod tests {
             used.insert(socket);
         }
         assert_eq!(used.len(), 4, "peers are spread over the sockets");
+        let (one, other) = (hosts.first().unwrap().octets(), hosts.last().unwrap().octets());
+        assert_eq!(run(&program, &v4(one, other)) % 4, run(&program, &v4(other, one)) % 4);
+    }
+
+    #[test]
+    fn inside_a_host_what_it_sends_to_another_is_left_to_that_one() {
+        let hosts = hosts(450);
+        let (own, far) = (hosts.first().unwrap(), hosts.last().unwrap().octets());
+        let program = Program::inside(*own, &hosts, 99);
+        let passes = |frame: &[u8]| run(&program, frame) == 99;
+        assert!(!passes(&v4(own.octets(), far)));
+        assert!(passes(&v4(far, own.octets())));
+        assert!(passes(&v4(own.octets(), [192, 0, 2, 1])) && passes(&v4([192, 0, 2, 1], own.octets())));
+        assert!(passes(&other(0x86dd)) && passes(&other(0x0806)));
     }
 }

@@ -32,6 +32,8 @@ pub struct Config {
     pub ring: usize,
     /// The hosts whose packets are wanted; none for all packets there are.
     pub hosts: Option<BTreeSet<Ipv4Addr>>,
+    /// The capture is inside this one of the hosts: what it sends to another is left to be captured there.
+    pub inside: Option<Ipv4Addr>,
     /// Sockets of one group share the interface's packets, each peer's to one of them.
     pub group: Option<u16>,
 }
@@ -39,9 +41,7 @@ pub struct Config {
 /// An open capture. Ends with its drop.
 #[derive(Debug)]
 pub struct Live {
-    interface: String,
-    snaplen: u32,
-    grouped: bool,
+    config: Config,
     way: Way,
     counters: Counters,
 }
@@ -77,14 +77,16 @@ impl Config {
             snaplen: Self::SNAPLEN,
             ring: Self::RING,
             hosts: None,
+            inside: None,
             group: None,
         }
     }
 
     fn filter(&self) -> Program {
-        match &self.hosts {
-            Some(hosts) => Program::hosts(hosts, self.snaplen),
-            None => Program::everything(self.snaplen),
+        match (&self.hosts, self.inside) {
+            (Some(hosts), Some(inside)) => Program::inside(inside, hosts, self.snaplen),
+            (Some(hosts), None) => Program::hosts(hosts, self.snaplen),
+            (None, _) => Program::everything(self.snaplen),
         }
     }
 }
@@ -111,9 +113,7 @@ impl Live {
                 })?,
         };
         Ok(Self {
-            interface: config.interface.clone(),
-            snaplen: config.snaplen,
-            grouped: config.group.is_some(),
+            config: config.clone(),
             way,
             counters: Counters::default(),
         })
@@ -132,11 +132,12 @@ impl Live {
 
     /// From now on these hosts' packets are wanted.
     pub fn watch(&mut self, hosts: &BTreeSet<Ipv4Addr>) -> Result<(), Error> {
-        let filter = Program::hosts(hosts, self.snaplen);
+        self.config.hosts = Some(hosts.clone());
+        let filter = self.config.filter();
         let set = match &mut self.way {
-            Way::Ring(ring) => ring.filter(&filter).and_then(|()| match self.grouped {
-                true => ring.spread(&Program::by_peer(hosts)),
-                false => Ok(()),
+            Way::Ring(ring) => ring.filter(&filter).and_then(|()| match self.config.group {
+                Some(_) => ring.spread(&Program::by_peer(hosts)),
+                None => Ok(()),
             }),
             Way::Libpcap(libpcap) => libpcap.filter(&filter),
         };
@@ -164,7 +165,7 @@ impl Live {
 
     fn stopped(&self, source: io::Error) -> Error {
         Error::Stopped {
-            interface: self.interface.clone(),
+            interface: self.config.interface.clone(),
             source,
         }
     }

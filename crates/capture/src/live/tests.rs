@@ -99,9 +99,7 @@ fn libpcap_does_the_same_where_it_has_to() {
         let filter = config().filter();
         let libpcap = Libpcap::open(FAR, 4_096, 4 << 20, &filter).expect("libpcap0.8 is installed");
         let mut live = Live {
-            interface: FAR.to_owned(),
-            snaplen: 4_096,
-            grouped: false,
+            config: Config::new(FAR.to_owned()),
             way: Way::Libpcap(libpcap),
             counters: Counters::default(),
         };
