@@ -13,7 +13,9 @@ pub struct Model {
     #[sea_orm(column_type = "Text", nullable)]
     pub detail: Option<String>,
     pub weight: i64,
+    /// Events of the wire that told of it, and deckies' own.
     pub count: i64,
+    pub by_deckies: i64,
     pub first_seen: i64,
     pub last_seen: i64,
 }

@@ -74,7 +74,7 @@ fn latest(marks: &[fingerprint::Model], kind: &str) -> Option<String> {
 
 fn os(marks: &[fingerprint::Model]) -> Option<OsGuess> {
     let by_ttl = || {
-        let modal = of(marks, kind::TTL).max_by(|a, b| (a.count, &b.value).cmp(&(b.count, &a.value)))?;
+        let modal = of(marks, kind::TTL).max_by(|a, b| (a.told(), &b.value).cmp(&(b.told(), &a.value)))?;
         let ttl: u8 = modal.value.parse().ok()?;
         let (_, label) = TTLS.iter().find(|(range, _)| range.contains(&ttl))?;
         Some(vec![vote(label, modal)])
@@ -101,7 +101,7 @@ fn os(marks: &[fingerprint::Model]) -> Option<OsGuess> {
 fn vote(label: &str, mark: &fingerprint::Model) -> Vote {
     Vote {
         label: label.to_owned(),
-        count: mark.count,
+        count: mark.told(),
         weight: mark.weight as f64 / 1_000.0,
     }
 }
@@ -120,7 +120,7 @@ fn promote_nmap(os: Option<&OsGuess>, marks: &[fingerprint::Model], tools: &mut 
         Shown {
             value: mark.value.clone(),
             detail: Value::Null,
-            count: mark.count,
+            count: mark.told(),
             first_seen: moment(mark.first_seen),
             last_seen: moment(mark.last_seen),
             deckies: Default::default(),
@@ -132,7 +132,7 @@ fn promote_nmap(os: Option<&OsGuess>, marks: &[fingerprint::Model], tools: &mut 
 /// Median of the positive distances; of two in the middle the smaller.
 fn hops(marks: &[fingerprint::Model]) -> Option<u8> {
     let mut seen: Vec<(u8, i64)> = of(marks, kind::HOPS)
-        .filter_map(|mark| Some((mark.value.parse().ok()?, mark.count)))
+        .filter_map(|mark| Some((mark.value.parse().ok()?, mark.told())))
         .collect();
     seen.sort_unstable();
     let all: i64 = seen.iter().map(|(_, count)| count).sum();
@@ -186,6 +186,7 @@ mod tests {
             detail: None,
             weight,
             count,
+            by_deckies: 0,
             first_seen: 0,
             last_seen,
         }

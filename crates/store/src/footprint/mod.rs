@@ -62,7 +62,7 @@ pub struct Shown {
     pub value: String,
     #[serde(skip_serializing_if = "Value::is_null")]
     pub detail: Value,
-    /// Events that told of it.
+    /// How often it was told of; what both the wire and a decky told of counts once.
     pub count: i64,
     #[serde(with = "time::serde::rfc3339")]
     pub first_seen: OffsetDateTime,
@@ -135,6 +135,13 @@ pub(crate) async fn read(store: &Store, ip: IpAddr) -> Result<Footprint> {
     Ok(assemble::footprint(&marks, shown, network, probes))
 }
 
+impl fingerprint::Model {
+    /// How often it was told of. The wire and the deckies tell of the same connections, each of as many as it heard.
+    fn told(&self) -> i64 {
+        self.count.max(self.by_deckies)
+    }
+}
+
 /// The marks that have places, by their kind.
 async fn shown(store: &Store, marks: &[fingerprint::Model]) -> Result<HashMap<String, Vec<Shown>>> {
     /// Keys asked for at once: engines bound the values of one statement.
@@ -163,7 +170,7 @@ async fn shown(store: &Store, marks: &[fingerprint::Model]) -> Result<HashMap<St
         shown.entry(mark.kind.clone()).or_default().push(Shown {
             value: mark.value.clone(),
             detail: detail.unwrap_or(Value::Null),
-            count: mark.count,
+            count: mark.told(),
             first_seen: moment(mark.first_seen),
             last_seen: moment(mark.last_seen),
             deckies,

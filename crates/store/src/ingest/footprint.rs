@@ -25,6 +25,8 @@ pub(super) const KEY: usize = 16;
 const VALUE: usize = 4_096;
 /// Bytes kept of a value inside a detail.
 const DETAIL: usize = 512;
+/// The service under which the wire's events come.
+const WIRE: &str = "sniffer";
 /// Thousandths: the confidence of a mark that states none.
 const SURE: i64 = 1_000;
 /// What the coarse table's labels weigh, and signatures that state no confidence.
@@ -229,6 +231,7 @@ impl Reader<'_> {
     fn mark(&mut self, kind: &'static str, value: &str, weight: i64, detail: Option<String>) {
         let (ip, value) = (self.ip.to_string(), text(value, VALUE));
         let at = micros(self.event.report.at);
+        let is_of_wire = self.event.report.service == WIRE;
         let key = key([&ip, kind, &value]);
         let row = self.marks.fingerprints.entry(key).or_insert_with(|| FingerprintRow {
             key: key.to_vec(),
@@ -238,11 +241,15 @@ impl Reader<'_> {
             detail: None,
             weight: 0,
             count: 0,
+            by_deckies: 0,
             first_seen: at,
             last_seen: at,
         });
         row.weight += weight;
-        row.count += 1;
+        match is_of_wire {
+            true => row.count += 1,
+            false => row.by_deckies += 1,
+        }
         row.detail = detail.or(row.detail.take());
         row.first_seen = row.first_seen.min(at);
         row.last_seen = row.last_seen.max(at);

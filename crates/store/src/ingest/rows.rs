@@ -102,11 +102,11 @@ rows! {
         failures: i64,
     }
     FingerprintRow in "fingerprints", key ["key"], merge [
-        ("detail", Merge::Last), ("weight", Merge::Sum), ("count", Merge::Sum), ("first_seen", Merge::Least),
-        ("last_seen", Merge::Greatest),
+        ("detail", Merge::Last), ("weight", Merge::Sum), ("count", Merge::Sum), ("by_deckies", Merge::Sum),
+        ("first_seen", Merge::Least), ("last_seen", Merge::Greatest),
     ] {
         key: Vec<u8>, attacker_ip: String, kind: String, value: String, detail: Option<String>, weight: i64,
-        count: i64, first_seen: i64, last_seen: i64,
+        count: i64, by_deckies: i64, first_seen: i64, last_seen: i64,
     }
     PlaceRow in "fingerprint_places", key ["key", "decky", "port"], merge [
         ("count", Merge::Sum), ("first_seen", Merge::Least), ("last_seen", Merge::Greatest),

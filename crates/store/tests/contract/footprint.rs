@@ -17,7 +17,7 @@ crate::contract! {
     what_was_seen_is_the_same_however_its_events_arrive
     an_unknown_label_never_overwrites_a_known_one
     flows_add_up_and_the_least_round_trip_stays
-    deckies_own_events_feed_the_same_sets
+    deckies_own_events_feed_the_same_sets_and_count_once_with_the_wires
     a_deckys_own_record_of_a_hello_is_fingerprinted
     what_drills_the_grid_and_deckies_themselves_show_is_nobodys
     only_a_completed_handshake_proves_an_address
@@ -155,26 +155,31 @@ async fn flows_add_up_and_the_least_round_trip_stays(bed: &Bed) {
     assert_eq!((uptime.seconds, uptime.at), (1060, NOON + Duration::seconds(3)));
 }
 
-async fn deckies_own_events_feed_the_same_sets(bed: &Bed) {
+async fn deckies_own_events_feed_the_same_sets_and_count_once_with_the_wires(bed: &Bed) {
+    let of_wire = |n, kind, fields| {
+        let mut event = made(n, "web-01", kind, fields);
+        event.report.service = "sniffer".into();
+        event
+    };
     store(
         bed,
         &[
             made(1, "web-01", "client_banner", json!({"ssh_version": "SSH-2.0-Go"})),
-            made(2, "web-01", "ssh_client_banner", json!({"ssh_version": "SSH-2.0-Go"})),
+            of_wire(2, "ssh_client_banner", json!({"ssh_version": "SSH-2.0-Go"})),
+            made(7, "web-01", "client_banner", json!({"ssh_version": "SSH-2.0-Go"})),
             made(
                 3,
                 "web-01",
                 "hassh",
                 json!({"hassh": "ec73", "kex": "curve25519-sha256,x"}),
             ),
-            made(
+            of_wire(
                 4,
-                "web-01",
                 "ssh_client_kex",
                 json!({"hassh": "ec73", "kex_algorithms": "curve25519-sha256,x"}),
             ),
-            made(5, "web-01", "host_change", json!({"reasons": ["ttl", "mtu"]})),
-            made(6, "web-01", "tcp_flow_timing", json!({"scanner": "masscan"})),
+            of_wire(5, "host_change", json!({"reasons": ["ttl", "mtu"]})),
+            of_wire(6, "tcp_flow_timing", json!({"scanner": "masscan"})),
         ],
     )
     .await;
@@ -186,8 +191,8 @@ async fn deckies_own_events_feed_the_same_sets(bed: &Bed) {
             .collect::<Vec<_>>()
     };
     assert_eq!(counts(&seen.ssh_client_banners), [("SSH-2.0-Go".into(), 2)]);
-    assert_eq!(counts(&seen.hassh_client), [("ec73".into(), 2)]);
-    assert_eq!(counts(&seen.kex_order_raw), [("curve25519-sha256,x".into(), 2)]);
+    assert_eq!(counts(&seen.hassh_client), [("ec73".into(), 1)]);
+    assert_eq!(counts(&seen.kex_order_raw), [("curve25519-sha256,x".into(), 1)]);
     assert_eq!(
         counts(&seen.host_change_reasons),
         [("mtu".into(), 1), ("ttl".into(), 1)]
