@@ -71,31 +71,32 @@ impl Outlet {
     }
 }
 
+/// What a SYN, and a request, of so many sources show.
 #[cfg(test)]
-mod tests {
+pub(crate) fn sample(sources: u8) -> Vec<Observation> {
     use wire::link::LinkType;
     use wire::time::Time;
     use wire::watch::{Deckies, Limits, Watch};
 
-    use super::*;
-
-    /// What a SYN, and a request, of so many sources show.
-    fn seen(sources: u8) -> Vec<Observation> {
-        let mut watch = Watch::new(&Limits::default().shared(64), Deckies::default());
-        let mut seen = Vec::new();
-        for source in 0..sources {
-            let mut packet = vec![
-                0x45, 0, 0, 0, 0, 1, 0x40, 0, 64, 6, 0, 0, 203, 0, 113, source, 192, 0, 2, 10,
-            ];
-            packet.extend([0x9c, 0x40, 0, 80, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x02, 4, 0, 0, 0, 0, 0]);
-            watch.packet(Time(0), LinkType::Raw, &packet, packet.len(), &mut seen);
-            packet[27] = 2;
-            packet[33] = 0x18;
-            packet.extend(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-            watch.packet(Time(0), LinkType::Raw, &packet, packet.len(), &mut seen);
-        }
-        seen
+    let mut watch = Watch::new(&Limits::default().shared(64), Deckies::default());
+    let mut seen = Vec::new();
+    for source in 0..sources {
+        let mut packet = vec![
+            0x45, 0, 0, 0, 0, 1, 0x40, 0, 64, 6, 0, 0, 203, 0, 113, source, 192, 0, 2, 10,
+        ];
+        packet.extend([0x9c, 0x40, 0, 80, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x02, 4, 0, 0, 0, 0, 0]);
+        watch.packet(Time(0), LinkType::Raw, &packet, packet.len(), &mut seen);
+        packet[27] = 2;
+        packet[33] = 0x18;
+        packet.extend(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        watch.packet(Time(0), LinkType::Raw, &packet, packet.len(), &mut seen);
     }
+    seen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     #[test]
     fn when_nobody_takes_anything_syns_stand_back_first_and_every_loss_is_counted() {
@@ -103,7 +104,7 @@ mod tests {
         let mut outlet = Outlet::new(sender, None);
         let (mut offered, mut taken, mut syns) = (0, 0, 0);
         for _ in 0..QUEUE + 20 {
-            outlet.seen = seen(2);
+            outlet.seen = sample(2);
             offered += outlet.seen.len() as u64;
             outlet.hand_on();
         }
@@ -117,7 +118,7 @@ mod tests {
         assert_eq!(requests, [2; QUEUE], "a batch has the requests of both");
         assert_eq!(syns, QUEUE - RESERVE + 1, "the last batches have no SYNs");
         assert_eq!((offered, outlet.unsent()), (taken + outlet.unsent(), offered - taken));
-        outlet.seen = seen(1);
+        outlet.seen = sample(1);
         outlet.hand_on();
         assert_eq!(
             receiver.try_recv().map(|batch| batch.seen.len()).ok(),

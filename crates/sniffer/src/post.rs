@@ -157,3 +157,59 @@ impl Post {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bus::registry::INGEST;
+    use tokio::sync::mpsc::channel;
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+    use crate::outlet::sample;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    #[tokio::test]
+    async fn while_nobody_stores_anything_no_event_is_given_up_and_the_queue_waits() {
+        let bus = Bus::in_process();
+        let pending = Arc::new(AtomicU64::new(0));
+        let post = Post::new(bus.clone(), "local".to_owned(), Arc::clone(&pending));
+        let batches = 2 * WINDOW as u64;
+        let (tell, seen) = channel(2 * WINDOW);
+        let (tell_lost, lost) = channel(1);
+        let post = tokio::spawn(post.run(Posts { seen, lost }));
+        let events = sample(1).len() as u64;
+        for _ in 0..batches {
+            let anyone = Some(Name::new("web").unwrap());
+            tell.send(Batch {
+                seen: sample(1),
+                anyone,
+            })
+            .await
+            .unwrap();
+        }
+        let full = async {
+            while pending.load(Relaxed) < events * WINDOW as u64 {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(PATIENCE, full)
+            .await
+            .expect("as many are sent as may be under way");
+        assert_eq!(tell.capacity(), WINDOW, "the others wait");
+        drop((tell, tell_lost));
+
+        let mut ingest = bus.consumer(&INGEST).await.unwrap();
+        let mut stored = 0;
+        while stored < batches {
+            let deliveries = ingest.fetch(8, PATIENCE).await.unwrap();
+            assert!(!deliveries.is_empty(), "{stored} of {batches}");
+            for delivery in &deliveries {
+                delivery.ack().await.unwrap();
+            }
+            stored += deliveries.len() as u64;
+        }
+        timeout(PATIENCE, post).await.expect("it ends").unwrap().unwrap();
+        assert_eq!(pending.load(Relaxed), 0, "all are safe");
+    }
+}

@@ -40,7 +40,7 @@ fn whole(bencher: Bencher<'_, '_>) {
 fn in_two_segments(bencher: Bencher<'_, '_>) {
     let hello = large();
     let (first, second) = hello.split_at(1400);
-    bencher.counter(ItemsCount::new(1_usize)).bench(|| {
+    let two_segments = || {
         let mut found = None;
         let mut stream = Stream::starting_at(7);
         for (at, part) in [(7, first), (7 + 1400, second)] {
@@ -59,7 +59,9 @@ fn in_two_segments(bencher: Bencher<'_, '_>) {
             );
         }
         found
-    });
+    };
+    assert!(two_segments().is_some(), "it is a hello");
+    bencher.counter(ItemsCount::new(1_usize)).bench(two_segments);
 }
 
 /// A hello in one QUIC datagram: keys, decryption, JA3 and JA4.
@@ -74,13 +76,15 @@ fn quic(bencher: Bencher<'_, '_>) {
     );
     let text = std::fs::read_to_string(path).unwrap();
     let datagram = hex::decode(text.split_whitespace().collect::<String>()).unwrap();
-    bencher.counter(ItemsCount::new(1_usize)).bench(|| {
+    let opened = || {
         let Outcome::Hello(hello) = Assembler::new().push(black_box(&datagram), Time(0)) else {
             return None;
         };
         let hello = ClientHello::parse(&hello.body)?;
         Some((ja3(&hello).hash, Ja4::new(&hello, Transport::Quic).hash()))
-    });
+    };
+    assert!(opened().is_some(), "it is a hello");
+    bencher.counter(ItemsCount::new(1_usize)).bench(opened);
 }
 
 /// The hello with a key share of 1500 bytes more.
