@@ -13,6 +13,7 @@ mod m0001_fleet;
 mod m0002_events;
 mod m0003_fingerprints;
 mod m0005_marks_by_teller;
+mod m0006_findings;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -25,6 +26,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_events::Migration),
             Box::new(m0003_fingerprints::Migration),
             Box::new(m0005_marks_by_teller::Migration),
+            Box::new(m0006_findings::Migration),
         ]
     }
 }

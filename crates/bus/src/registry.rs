@@ -85,6 +85,14 @@ pub static INTEL: Stream = Stream {
     duplicate_window: Duration::from_secs(10 * MINUTE),
 };
 
+pub static DETECT: Stream = Stream {
+    name: "DETECT",
+    subjects: &["detect.finding.*", "detect.incident.updated"],
+    max_age: Duration::from_secs(72 * HOUR),
+    max_bytes: GIB,
+    duplicate_window: Duration::from_secs(10 * MINUTE),
+};
+
 pub static DLQ: Stream = Stream {
     name: "DLQ",
     subjects: &["system.dlq.*"],
@@ -94,7 +102,7 @@ pub static DLQ: Stream = Stream {
 };
 
 /// Smallest first: they are made in this order, and on a server short of room the last gets what is left.
-pub static STREAMS: &[&Stream] = &[&DLQ, &FLEET, &INTEL, &LOGS];
+pub static STREAMS: &[&Stream] = &[&DLQ, &FLEET, &DETECT, &INTEL, &LOGS];
 
 /// Puts decoy events into the store.
 pub static INGEST: Durable = Durable {
@@ -135,6 +143,16 @@ pub static FAMILIES: &[Family] = &[
         "sniffer.loss",
         Class::Telemetry,
         "host, seen, dropped: packets the kernel had no room for",
+    ),
+    durable(
+        "detect.finding.*",
+        &DETECT,
+        "id, rule, class, severity, confidence, source, attacker_ip, stage, mitre, reason, first_at, last_at",
+    ),
+    durable(
+        "detect.incident.updated",
+        &DETECT,
+        "id, entity, score, severity, stages, findings, first_ts, last_ts",
     ),
     family(
         "decky.*.traffic",

@@ -58,6 +58,14 @@ impl Subject {
         Self::join(&["decky", &encode(decky)?, "traffic"])
     }
 
+    /// An incident has a new finding.
+    pub const DETECT_INCIDENT: Self = Self(Cow::Borrowed("detect.incident.updated"));
+
+    /// A finding of this severity is new, or has become so.
+    pub fn detect_finding(severity: &str) -> Result<Self, SubjectError> {
+        Self::join(&["detect", "finding", &encode(severity)?])
+    }
+
     /// A worker's heartbeat.
     pub fn health(worker: &str) -> Result<Self, SubjectError> {
         Self::join(&["system", &encode(worker)?, "health"])

@@ -106,6 +106,14 @@ pub enum Command {
     Ingest(Ingest),
     /// Worker: what the wire of the deckies shows of their peers (needs --nats).
     Sniffer,
+    /// Worker: events in the database through the detection rules (needs --nats).
+    Detector,
+    /// Judge agents' tool calls and take in metadata over HTTP, on this host alone.
+    Api(Api),
+    /// The description of that API for programs (OpenAPI 3.1).
+    Openapi,
+    /// What the rules found.
+    Findings(Findings),
     /// What a capture file shows of those in it: stacks, clients, tools.
     Fingerprint(Fingerprint),
     /// Judge captures, logs, flow records or tool calls; ends with 1 on ALERT, 0 on CLEAR, 2 when something is wrong.
@@ -148,6 +156,9 @@ pub struct Up {
     /// Send every event as RFC 5424 to `udp://`, `tcp://` or `tls://HOST:PORT` as well.
     #[arg(long, value_name = "URL")]
     pub log_target: Option<String>,
+    /// Loopback port of the API; 0 serves none.
+    #[arg(long, value_name = "PORT", default_value_t = 8000)]
+    pub api_port: u16,
     #[command(flatten)]
     pub probing: Probing,
 }
@@ -379,6 +390,47 @@ pub struct Attackers {
 pub enum AttackersCommand {
     /// Everything known of one address.
     Show { ip: IpAddr },
+}
+
+#[derive(Debug, Args)]
+pub struct Api {
+    /// A loopback address.
+    #[arg(long, default_value = "127.0.0.1")]
+    pub host: IpAddr,
+    #[arg(long, default_value_t = 8000)]
+    pub port: u16,
+    #[command(flatten)]
+    pub engine: Engine,
+}
+
+#[derive(Debug, Args)]
+pub struct Findings {
+    #[command(subcommand)]
+    pub command: Option<FindingsCommand>,
+    /// info, low, medium, high or critical.
+    #[arg(long, value_name = "SEVERITY")]
+    pub severity: Option<String>,
+    /// Id of a rule.
+    #[arg(long, value_name = "ID")]
+    pub rule: Option<String>,
+    #[arg(long, value_name = "IP")]
+    pub attacker: Option<IpAddr>,
+    /// `10m`, `2h`, `7d` ago, or RFC 3339.
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<String>,
+    /// At most that many, the newest.
+    #[arg(long, default_value_t = 100)]
+    pub limit: u32,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum FindingsCommand {
+    /// The same as without a word.
+    List,
+    /// All of one: evidence, parts of its confidence, what to expect next.
+    Show { id: String },
+    /// Note that somebody has seen to it.
+    Ack { id: String },
 }
 
 #[derive(Debug, Args)]

@@ -8,9 +8,11 @@ use runtime::{Crew, Ended};
 use siem::{Connector, Forwarder, Target};
 use sniffer::Sniffer;
 use store::{LOCAL, Store};
-use workers::{Guardian, Ingester, Presence};
+use workers::{Detector, Guardian, Ingester, Presence};
 
+use crate::args;
 use crate::context::Context;
+use crate::detection;
 use crate::exit::{Code, Coded as _, Failure, Result};
 use crate::grid;
 
@@ -23,6 +25,8 @@ pub enum Part {
     Ingest,
     /// Looks at the wire of the deckies.
     Sniff,
+    /// Judges what attackers do.
+    Detect,
 }
 
 /// The bus between workers: in this process, or the server `--nats` names.
@@ -48,6 +52,14 @@ pub fn forward(crew: &mut Crew, store: &Store, to: Option<Connector>) {
         let store = store.clone();
         crew.worker(move || Forwarder::new(store.clone(), connector.clone()));
     }
+}
+
+/// Judges events, from this process, by the settings and rules of this machine.
+pub fn detect(cx: &Context, crew: &mut Crew, store: &Store) -> Result {
+    let setup = detection::setup(cx, &args::Engine::default())?;
+    let store = store.clone();
+    crew.worker(move || Detector::new(store.clone(), setup.clone()));
+    Ok(())
 }
 
 pub fn crew(cx: &Context, bus: &Bus, store: &Store, docker: Option<&Docker>, parts: &[Part]) -> Crew {
@@ -84,16 +96,20 @@ pub async fn alone(cx: &Context, part: Part, log_to: Option<&str>) -> Result {
             grid::need_root()?;
             Some(grid::docker().await?)
         }
-        Part::Ingest => None,
+        Part::Ingest | Part::Detect => None,
     };
     let store = cx.store().await?;
     let name = match part {
         Part::Collect => "collect",
         Part::Ingest => "ingest",
         Part::Sniff => "sniffer",
+        Part::Detect => "detector",
     };
     let bus = bus(cx, name).await?;
     let mut crew = crew(cx, &bus, &store, docker.as_ref(), &[part]);
+    if part == Part::Detect {
+        detect(cx, &mut crew, &store)?;
+    }
     forward(&mut crew, &store, log_to);
     run(cx, name, crew, bus).await
 }

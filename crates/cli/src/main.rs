@@ -11,8 +11,10 @@ mod detection;
 mod drill;
 mod exit;
 mod feed;
+mod findings;
 mod fingerprint;
 mod grid;
+mod http;
 mod images;
 mod laboratory;
 mod output;
@@ -67,6 +69,10 @@ async fn run(cli: Cli) -> Result {
         Command::Collect => crew::alone(&cx, crew::Part::Collect, None).await,
         Command::Ingest(asked) => crew::alone(&cx, crew::Part::Ingest, asked.log_target.as_deref()).await,
         Command::Sniffer => crew::alone(&cx, crew::Part::Sniff, None).await,
+        Command::Detector => crew::alone(&cx, crew::Part::Detect, None).await,
+        Command::Api(asked) => http::api(&cx, &asked).await,
+        Command::Openapi => cx.out.value(&api::document()),
+        Command::Findings(asked) => findings::findings(&cx, &asked).await,
         Command::Sessions(asked) => sessions::sessions(&cx, &asked).await,
         Command::Cluster(asked) => cluster::cluster(&cx, &asked),
         Command::Drill(asked) => drill::drill(&cx, &asked).await,

@@ -10,6 +10,7 @@ use crate::args;
 use crate::context::Context;
 use crate::exit::{Code, Coded as _, Failure, Result};
 use crate::feed::{self, clean};
+use crate::findings;
 use crate::output::{ago, say};
 use crate::portrait;
 use crate::when;
@@ -120,6 +121,9 @@ struct Portrait {
     sessions: Vec<store::Session>,
     commands_run: Vec<store::Command>,
     files_left: Vec<store::Artifact>,
+    /// ATT&CK ids of what the rules found.
+    techniques: std::collections::BTreeSet<String>,
+    findings: Vec<store::Finding>,
 }
 
 async fn attacker(cx: &Context, store: &Store, ip: std::net::IpAddr) -> Result {
@@ -138,6 +142,8 @@ async fn attacker(cx: &Context, store: &Store, ip: std::net::IpAddr) -> Result {
         sessions: all(200, async |page| store.sessions().list(&filter, &page).await).await?,
         commands_run: all(200, async |page| store.commands().list(&filter, &page).await).await?,
         files_left: all(200, async |page| store.artifacts().list(&filter, &page).await).await?,
+        techniques: store.findings().techniques(ip).await.or_exit(Code::Unreachable)?,
+        findings: all(200, async |page| store.findings().list(&filter, &page).await).await?,
     };
     if cx.out.json {
         return cx.out.value(&portrait);
@@ -158,6 +164,12 @@ async fn attacker(cx: &Context, store: &Store, ip: std::net::IpAddr) -> Result {
     )?;
     for line in portrait::lines(&portrait.fingerprints, now) {
         say!("{line}")?;
+    }
+    for row in &portrait.findings {
+        say!("  found   {}", findings::line(row))?;
+    }
+    if !portrait.techniques.is_empty() {
+        say!("  attack  {}", joined(&portrait.techniques))?;
     }
     for row in &portrait.tried {
         let who = clean(row.principal.as_deref().unwrap_or("-"));

@@ -17,6 +17,7 @@ use crate::deploy::{stand, stored};
 use crate::exit::{Code, Coded as _, Result};
 use crate::feed;
 use crate::grid::{self, engine_failed};
+use crate::http;
 use crate::output::{Closed, heard, say};
 use crate::plan::{self, Asked, NetworkWish, Source};
 use crate::probe;
@@ -60,6 +61,14 @@ pub async fn up(cx: &Context, asked: &args::Up) -> Result {
         Some(&docker),
         &[Part::Collect, Part::Ingest, Part::Sniff],
     );
+    crew::detect(cx, &mut crew, &store)?;
+    if asked.api_port != 0 {
+        let address = (std::net::Ipv4Addr::LOCALHOST, asked.api_port).into();
+        // The grid is worth more than its API.
+        if let Err(error) = http::serve(cx, &mut crew, &store, address, &args::Engine::default()).await {
+            cx.out.note(&format!("warning: no API is served: {error}"));
+        }
+    }
     crew::forward(&mut crew, &store, log_to);
     probe::join(&mut crew, &store, probing);
     let mut last = store.events().last().await.or_exit(Code::Unreachable)?;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::addr::Addr;
 use crate::agent::{Checker, Verdict};
 use crate::catalogue::BUILT_IN;
 use crate::config::{Allow, Config};
@@ -68,7 +69,7 @@ pub struct Engine {
     allow: Vec<Allow>,
     excluded: Nets,
     /// Hosts whose every packet the watch for silence wants to see.
-    watched: Table<crate::addr::Addr, Watched>,
+    watched: Table<Addr, Watched>,
     told: Vec<(Time, Body)>,
     counters: Counters,
     first: Option<Time>,
@@ -166,6 +167,11 @@ impl Engine {
         }
     }
 
+    /// This address is a decoy of that name: the grid has just said so.
+    pub fn know_decoy(&mut self, addr: Addr, name: &str) {
+        self.world.know_decoy(addr, name);
+    }
+
     /// The clock says it is now: nothing older than a moment is waited for any longer.
     pub fn tick(&mut self, now: Time) {
         let settled = now.minus(WAIT_LIVE);
@@ -209,6 +215,11 @@ impl Engine {
                 .extend(beside.into_iter().find(|finding| finding.id == id));
         }
         news
+    }
+
+    /// Findings made so far.
+    pub fn findings(&self) -> usize {
+        self.ledger.made()
     }
 
     /// What was skipped, dropped or passed over so far.

@@ -182,6 +182,11 @@ impl Ledger {
         told
     }
 
+    /// Findings ever opened.
+    pub(crate) fn made(&self) -> usize {
+        self.forgotten + self.entries.len()
+    }
+
     /// Lets go of findings that nothing has been added to since then, oldest first.
     pub(crate) fn forget(&mut self, before: Time) {
         while self

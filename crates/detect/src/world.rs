@@ -6,7 +6,7 @@ use crate::addr::{Addr, HomeNets, Net, Scope};
 use crate::config::Config;
 use crate::event::{Attempt, Outcome, Proto, Resolved};
 use crate::intel::Intel;
-use crate::table::{Caps, Held, Table};
+use crate::table::{Caps, Held, Map, Table};
 use crate::time::{Span, Time};
 
 /// Hosts of one net remembered per source; more than enough to know that it is many.
@@ -16,6 +16,7 @@ pub(crate) const NET_IS_SCANNED: usize = 8;
 /// Hosts in all from which on every visit counts.
 pub(crate) const ALL_IS_SCANNED: usize = 64;
 const MAX_PAIRS: usize = 200_000;
+const MAX_DECOYS: usize = 100_000;
 
 const COMMON_TCP: [u16; 9] = [25, 80, 443, 465, 587, 853, 993, 8080, 8443];
 const COMMON_UDP: [u16; 4] = [53, 123, 443, 3478];
@@ -23,6 +24,8 @@ const COMMON_UDP: [u16; 4] = [53, 123, 443, 3478];
 pub(crate) struct World {
     pub(crate) home: HomeNets,
     decoys: Nets,
+    /// Decoys met in events, by address.
+    named_decoys: Map<Addr, String>,
     trusted_scanners: Nets,
     contacted: Table<(Addr, Net), Hosts>,
     pub(crate) intel: Intel,
@@ -54,6 +57,7 @@ impl World {
         Self {
             home: HomeNets::new(config.home_nets.clone()),
             decoys: Nets(config.decoys.clone()),
+            named_decoys: Map::default(),
             trusted_scanners: Nets(config.trusted_scanners.clone()),
             contacted: Table::new(Caps {
                 keys: MAX_PAIRS,
@@ -64,7 +68,21 @@ impl World {
     }
 
     pub(crate) fn is_decoy(&self, addr: Addr) -> bool {
-        self.decoys.contains(addr)
+        self.named_decoys.contains_key(&addr) || self.decoys.contains(addr)
+    }
+
+    /// The decoy's name, or its address.
+    pub(crate) fn decoy_name(&self, addr: Addr) -> String {
+        self.named_decoys
+            .get(&addr)
+            .cloned()
+            .unwrap_or_else(|| addr.to_string())
+    }
+
+    pub(crate) fn know_decoy(&mut self, addr: Addr, name: &str) {
+        if self.named_decoys.len() < MAX_DECOYS || self.named_decoys.contains_key(&addr) {
+            self.named_decoys.insert(addr, name.to_owned());
+        }
     }
 
     pub(crate) fn is_trusted_scanner(&self, addr: Addr) -> bool {

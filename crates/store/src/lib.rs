@@ -16,6 +16,7 @@ mod drills;
 mod entity;
 mod error;
 mod events;
+mod findings;
 mod footprint;
 mod ingest;
 mod operations;
@@ -43,6 +44,7 @@ pub use deckies::{Deckies, DeckyRow, LOCAL};
 pub use drills::{Drill, Drills};
 pub use error::Error;
 pub use events::{Events, StoredEvent};
+pub use findings::{Finding, Findings};
 pub use footprint::{Footprint, OsEvidence, OsGuess, Shown, TcpFingerprint, Uptime, Vote};
 pub use ingest::Ingested;
 pub use operations::{Operation, OperationStatus, Operations, Step};
@@ -136,6 +138,10 @@ impl Store {
 
     pub fn drills(&self) -> Drills<'_> {
         Drills { store: self }
+    }
+
+    pub fn findings(&self) -> Findings<'_> {
+        Findings { store: self }
     }
 
     pub fn probes(&self) -> Probes<'_> {

@@ -46,6 +46,7 @@ async fn compare(bed: &backend::Bed) {
     same::<decky::Entity>(bed).await;
     same::<drill::Entity>(bed).await;
     same::<event::Entity>(bed).await;
+    same::<finding::Entity>(bed).await;
     same::<fingerprint::Entity>(bed).await;
     same::<network::Entity>(bed).await;
     same::<operation::Entity>(bed).await;

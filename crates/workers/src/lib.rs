@@ -1,13 +1,17 @@
 //! The thin workers, one module each: wake, ask a core, write through the store. How they are run is `runtime`'s.
 #![forbid(unsafe_code)]
 
+pub mod detector;
 pub mod guard;
 pub mod ingest;
 pub mod presence;
+pub mod teller;
 
+pub use detector::Detector;
 pub use guard::Guardian;
 pub use ingest::Ingester;
 pub use presence::Presence;
+pub use teller::Teller;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -15,4 +19,6 @@ pub enum Error {
     Bus(#[from] bus::Error),
     #[error(transparent)]
     Store(#[from] store::Error),
+    #[error("a finding cannot be written as JSON: {0}")]
+    Finding(#[from] serde_json::Error),
 }

@@ -89,6 +89,7 @@ keys! {
     allowed_destinations: Vec<String> = Vec::new(), "allowlisted_destinations";
     approved_packages: Vec<String> = Vec::new(), "approved_packages";
     honeytokens: Vec<String> = Vec::new(), "honeytokens";
+    compat_detress: bool = false, "compat.detress";
     alert_log: String = "decnet-alerts.jsonl".to_owned(), "alert_log_path";
     log_level: String = "WARNING".to_owned(), "log_level";
     strict_config: bool = false, "strict_config";

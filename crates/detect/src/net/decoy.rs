@@ -83,10 +83,15 @@ impl Detector for Touch {
                     ip: attempt.dst,
                     port: attempt.dport,
                 };
-                (attempt.src, attempt.dst.to_string(), Some(target), TOUCHED)
+                (attempt.src, cx.world.decoy_name(attempt.dst), Some(target), TOUCHED)
             }
             Body::Auth(auth) => match auth.dst.filter(|&dst| cx.world.is_decoy(dst)) {
-                Some(dst) => (auth.src, dst.to_string(), Some(Target { ip: dst, port: 0 }), LOGGED_IN),
+                Some(dst) => (
+                    auth.src,
+                    cx.world.decoy_name(dst),
+                    Some(Target { ip: dst, port: 0 }),
+                    LOGGED_IN,
+                ),
                 None => return,
             },
             Body::Decoy(decoy) => {

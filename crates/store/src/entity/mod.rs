@@ -10,6 +10,7 @@ pub(crate) mod cursor;
 pub(crate) mod decky;
 pub(crate) mod drill;
 pub(crate) mod event;
+pub(crate) mod finding;
 pub(crate) mod fingerprint;
 pub(crate) mod network;
 pub(crate) mod operation;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod backend;
+mod findings;
 mod fleet;
 mod footprint;
 mod ingest;
