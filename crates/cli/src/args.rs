@@ -118,6 +118,8 @@ pub enum Command {
     Fingerprint(Fingerprint),
     /// Judge captures, logs, flow records or tool calls; ends with 1 on ALERT, 0 on CLEAR, 2 when something is wrong.
     Scan(Scan),
+    /// Judge an interface's packets as they pass, and tell what is found as it is found (needs CAP_NET_RAW).
+    Watch(Watch),
     /// Hunt through a log, each finding with the steps that led to it; ends like `scan`.
     Hunt(Hunt),
     /// Judge agents' tool calls one by one; ends with 1 when any was flagged or blocked.
@@ -568,6 +570,18 @@ pub struct Engine {
     /// One setting, as `sweep.threshold=20`.
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Watch {
+    /// By name or number; the first that is not the loopback, when none is named.
+    #[arg(long, short, value_name = "INTERFACE", env = "DECNET_CAPTURE_INTERFACE")]
+    pub interface: Option<String>,
+    /// Show the interfaces there are.
+    #[arg(long)]
+    pub list_interfaces: bool,
+    #[command(flatten)]
+    pub engine: Engine,
 }
 
 #[derive(Debug, Args)]

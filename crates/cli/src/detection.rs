@@ -1,12 +1,14 @@
 //! `scan`, `hunt`, `check`: files through the detection engine, and how the verdict is told.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use detect::{Finding, Report, ScanOutcome, Setup};
 use scan::{InputType, Options};
 use serde_json::{Value, json};
 
-use crate::args::{Check, Engine, Hunt, Scan};
+use crate::args::{Check, Engine, Hunt, Scan, Watch};
 use crate::context::Context;
 use crate::exit::{Code, Failure, Result};
 use crate::output::{self, Output, heard, say};
@@ -68,6 +70,46 @@ pub fn hunt(cx: &Context, asked: &Hunt) -> Result {
         heard(answer(&cx.out, told, ended))?;
     }
     end(ended)
+}
+
+/// An interface, until Ctrl-C: a finding a panel, or with `--json` a line.
+pub async fn watch(cx: &Context, asked: &Watch) -> Result {
+    if asked.list_interfaces {
+        let all = scan::live::interfaces().map_err(|error| failed(cx, &error))?;
+        let cells = |one: &scan::live::Interface| vec![one.index.to_string(), one.name.clone()];
+        return cx
+            .out
+            .list(&all, &["NUMBER", "INTERFACE"], cells, "there is no interface");
+    }
+    let setup = setup(cx, &asked.engine)?;
+    let interface = scan::live::interface(asked.interface.as_deref()).map_err(|error| failed(cx, &error))?;
+    cx.out.note(&format!("watching {interface}; Ctrl-C stops it"));
+    let stop = Arc::new(AtomicBool::new(false));
+    let (told, json) = (stop.clone(), cx.out.json);
+    let watching = tokio::task::spawn_blocking(move || {
+        scan::live::watch(&interface, setup, &told, |news| {
+            let all = news.findings.iter().map(|finding| match json {
+                true => say!("{}", serde_json::to_string(finding).unwrap_or_default()),
+                false => say!("{}", panel(finding).trim_end()),
+            });
+            // Nobody reads on: there is nobody to watch for.
+            all.into_iter().all(|printed| printed.is_ok())
+        })
+    });
+    tokio::pin!(watching);
+    let ended = tokio::select! {
+        ended = &mut watching => ended,
+        () = crate::crew::stop_asked() => {
+            stop.store(true, Ordering::Relaxed);
+            watching.await
+        }
+    }?;
+    let watched = ended.map_err(|error| failed(cx, &error))?;
+    cx.out.note(&format!(
+        "{} packets, {} judged, {} lost by the kernel",
+        watched.packets_total, watched.packets_analysed, watched.dropped
+    ));
+    Ok(())
 }
 
 pub fn check(cx: &Context, asked: &Check) -> Result {

@@ -78,6 +78,7 @@ async fn run(cli: Cli) -> Result {
         Command::Drill(asked) => drill::drill(&cx, &asked).await,
         Command::Fingerprint(asked) => fingerprint::fingerprint(&cx, &asked),
         Command::Scan(asked) => detection::scan(&cx, &asked),
+        Command::Watch(asked) => detection::watch(&cx, &asked).await,
         Command::Hunt(asked) => detection::hunt(&cx, &asked),
         Command::Check(asked) => detection::check(&cx, &asked),
         Command::Rules(asked) => rulebook::rules(&cx, &asked),

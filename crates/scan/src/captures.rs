@@ -66,7 +66,7 @@ fn feed(mut reader: Reader, engine: &mut Engine, file: &str) -> Result<Progress,
 }
 
 /// True for an IP packet that was fed.
-fn take(packet: &capture::Packet<'_>, engine: &mut Engine) -> bool {
+pub(crate) fn take(packet: &capture::Packet<'_>, engine: &mut Engine) -> bool {
     let Some(link) = LinkType::from_linktype(packet.link.into()) else {
         engine.counters().unsupported_linktype += 1;
         return false;

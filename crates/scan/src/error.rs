@@ -26,6 +26,10 @@ pub enum Error {
     DecompressionLimit { file: String },
     #[error("{file}: {warning}, and --strict was asked for")]
     Strict { file: String, warning: String },
+    #[error("{what}; capturing needs CAP_NET_RAW: run it as root")]
+    Capture { what: String },
+    #[error("there is no interface {wanted}; --list-interfaces shows those there are")]
+    NoInterface { wanted: String },
     #[error("cannot read {file}: {source}")]
     Io { file: String, source: io::Error },
     #[error("{0}")]
@@ -49,6 +53,8 @@ impl Error {
             Self::NoLines { .. } => "no_lines",
             Self::DecompressionLimit { .. } => "decompression_limit",
             Self::Strict { .. } => "strict",
+            Self::Capture { .. } => "capture",
+            Self::NoInterface { .. } => "no_interface",
             Self::Io { .. } => "io",
             Self::Settings(_) => "configuration",
         }
@@ -69,7 +75,7 @@ impl Error {
             | Self::DecompressionLimit { file }
             | Self::Strict { file, .. }
             | Self::Io { file, .. } => Some(file),
-            Self::Settings(_) => None,
+            Self::Capture { .. } | Self::NoInterface { .. } | Self::Settings(_) => None,
         }
     }
 

@@ -7,6 +7,7 @@ mod captures;
 mod error;
 pub mod lab;
 mod lines;
+pub mod live;
 mod open;
 mod settings;
 
