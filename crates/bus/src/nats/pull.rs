@@ -21,6 +21,8 @@ const AHEAD: usize = 64;
 const EXPIRES: Duration = Duration::from_secs(30);
 /// Signs of life while there is nothing to deliver; two missed, and the consumer is opened anew.
 const HEARTBEAT: Duration = Duration::from_secs(5);
+/// Failures in a row before they are worth a word: one or two are a server restarting.
+const SILENT: usize = 3;
 
 pub(crate) struct Puller {
     nats: Arc<Nats>,
@@ -99,7 +101,11 @@ impl Puller {
                 Ok(())
             }
         })?;
-        tracing::debug!(consumer = self.durable.name, error = failed, "opening it again");
+        if self.failures == SILENT {
+            tracing::warn!(consumer = self.durable.name, error = failed, "nothing can be fetched; trying on");
+        } else {
+            tracing::debug!(consumer = self.durable.name, error = failed, "opening it again");
+        }
         self.open = None;
         self.nats.unprepare().await;
         let pause = retry_delay(self.failures);
