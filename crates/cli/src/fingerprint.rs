@@ -27,7 +27,8 @@ const LAG: usize = 16;
 #[derive(Serialize)]
 struct Line<'a> {
     kind: &'a str,
-    time: String,
+    #[serde(serialize_with = "as_text")]
+    time: Time,
     source: Endpoint,
     destination: Endpoint,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -231,6 +232,10 @@ fn unreadable(file: &Path, error: &capture::Error) -> anyhow::Error {
     Failure::new(code, what).help(help).into()
 }
 
+fn as_text<S: serde::Serializer>(time: &Time, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_str(time)
+}
+
 fn is_none(port: &u16) -> bool {
     *port == 0
 }
@@ -242,7 +247,7 @@ impl<'a> Line<'a> {
         let endpoint = |(ip, port)| Endpoint { ip, port };
         Self {
             kind: seen.kind(),
-            time: seen.at.to_string(),
+            time: seen.at,
             source: endpoint(seen.source),
             destination: endpoint(seen.destination),
             decky: seen.decky.as_ref().map(|decky| decky.name.as_str()),

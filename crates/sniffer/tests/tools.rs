@@ -253,6 +253,11 @@ fn scanners_are_named_by_the_packets_they_make() {
             &["masscan"],
         ),
         ("hping3 -S -c 6 -i u20000 -p ++1 10.98.0.2", &["hping"]),
+        (
+            "/usr/bin/python3 -c \"from scapy.all import IP, TCP, send; \
+             send([IP(dst='10.98.0.2') / TCP(dport=port) for port in (80, 443)], iface='w0', verbose=0)\"",
+            &["scapy"],
+        ),
     ] {
         let wire = Wire::new();
         let seen = wire.shows(&["curl -s -m 1 http://10.98.0.2/", command]);

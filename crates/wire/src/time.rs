@@ -33,11 +33,42 @@ impl Add<Duration> for Time {
 }
 
 impl fmt::Display for Time {
-    /// RFC 3339 with microseconds, in UTC.
+    /// RFC 3339 with microseconds, in UTC. There are many of them, so it does without the machinery of `write!`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Second((self.0 / 1_000_000_000).cast_signed()).until_seconds(f)?;
-        write!(f, ".{:06}Z", self.0 % 1_000_000_000 / 1_000)
+        let seconds = self.0 / 1_000_000_000;
+        let (year, month, day) = date((seconds / 86_400).cast_signed());
+        let of_day = seconds % 86_400;
+        let mut text = *b"0000-00-00T00:00:00.000000Z";
+        for (place, number) in [
+            (0..4, year.unsigned_abs()),
+            (5..7, month.unsigned_abs()),
+            (8..10, day.unsigned_abs()),
+            (11..13, of_day / 3_600),
+            (14..16, of_day / 60 % 60),
+            (17..19, of_day % 60),
+            (20..26, self.0 % 1_000_000_000 / 1_000),
+        ] {
+            let mut rest = number;
+            for digit in text[place].iter_mut().rev() {
+                *digit = b'0' + (rest % 10) as u8;
+                rest /= 10;
+            }
+        }
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
+}
+
+/// Year, month and day of a day since 1970.
+fn date(day: i64) -> (i64, i64, i64) {
+    // Years begin in March here, so that leap days come last; 719_468 days lie before 1970.
+    let days = day + 719_468;
+    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (year + era * 400 + i64::from(month <= 2), month, day)
 }
 
 // === impl Second ===
@@ -45,25 +76,10 @@ impl fmt::Display for Time {
 impl fmt::Display for Second {
     /// RFC 3339 without a fraction, in UTC.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.until_seconds(f)?;
-        f.write_str("Z")
-    }
-}
-
-impl Second {
-    fn until_seconds(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = date(self.0.div_euclid(86_400));
         let of_day = self.0.rem_euclid(86_400);
-        // Years begin in March here, so that leap days come last; 719_468 days lie before 1970.
-        let days = self.0.div_euclid(86_400) + 719_468;
-        let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-        let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-        let of_year = of_era - (365 * year + year / 4 - year / 100);
-        let month = (5 * of_year + 2) / 153;
-        let day = of_year - (153 * month + 2) / 5 + 1;
-        let month = if month < 10 { month + 3 } else { month - 9 };
-        let year = year + era * 400 + i64::from(month <= 2);
         let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
     }
 }
 

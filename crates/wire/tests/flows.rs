@@ -243,28 +243,26 @@ fn a_new_opening_between_the_same_ports_is_another_connection() {
 }
 
 #[test]
-fn the_table_never_grows_past_its_cap_and_hands_out_what_it_gives_up() {
-    let mut flows = Flows::<()>::new(10, 10);
-    let mut given_up = 0;
-    for port in 0..1000u16 {
-        let bytes = Packet {
-            client_port: 20_000 + port,
-            flags: SYN,
-            ..Packet::default()
+fn the_table_never_grows_past_its_cap_and_hands_out_what_it_gives_up_but_bare_openings() {
+    for (payload, expected) in [(vec![], 0), (vec![7], 990)] {
+        let mut flows = Flows::<()>::new(10, 10);
+        let mut given_up = 0;
+        for port in 0..1000u16 {
+            let bytes = Packet {
+                client_port: 20_000 + port,
+                flags: SYN,
+                payload: payload.clone(),
+                ..Packet::default()
+            }
+            .bytes(Side::Client);
+            let Net::Ip(ip, Transport::Tcp(tcp)) = read(&bytes).net else {
+                panic!("no TCP")
+            };
+            let seen = flows.packet(Time::default(), &ip, &tcp, None).unwrap();
+            given_up += usize::from(seen.displaced.is_some());
         }
-        .bytes(Side::Client);
-        let Net::Ip(ip, Transport::Tcp(tcp)) = read(&bytes).net else {
-            panic!("no TCP")
-        };
-        given_up += usize::from(
-            flows
-                .packet(Time::default(), &ip, &tcp, None)
-                .unwrap()
-                .displaced
-                .is_some(),
-        );
+        assert_eq!((flows.len(), flows.evicted(), given_up), (10, (0, 990), expected));
     }
-    assert_eq!((flows.len(), flows.evicted(), given_up), (10, (0, 990), 990));
 }
 
 #[test]

@@ -178,6 +178,11 @@ impl Flow {
         self.reset_by.is_some() || (self.client.finished && self.server.finished)
     }
 
+    /// One SYN without data, and nothing else.
+    pub(super) const fn is_lone_opening(&self) -> bool {
+        matches!(self.handshake, Handshake::SynOnly) && self.client.packets == 1 && self.client.bytes == 0
+    }
+
     /// Both sides had their part: what the client acknowledged it cannot have guessed, or both were seen to speak.
     pub(super) const fn is_mutual(&self) -> bool {
         match self.handshake {

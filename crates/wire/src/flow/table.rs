@@ -39,7 +39,8 @@ pub struct Seen<'a, X> {
     pub segment: Segment,
     /// The packet is the first of it.
     pub new: bool,
-    /// Another connection that had to go: it was between the same ports, or the table is full.
+    /// Another connection that had to go: it was between the same ports, or there are too many. Bare openings go without
+    /// a word.
     pub displaced: Option<Box<Ended<X>>>,
 }
 
@@ -200,7 +201,9 @@ impl<X: Default> Flows<X> {
     }
 }
 
+/// An opening that nobody answered and that was not repeated is only counted: it tells nothing, and a flood has millions.
 fn evicted<X>(entry: Option<(Key, Entry<X>)>) -> Option<Box<Ended<X>>> {
+    let entry = entry.filter(|(_, entry)| !entry.flow.is_lone_opening());
     entry.map(|(key, entry)| Box::new(entry.ended(&key, Why::Evicted)))
 }
 

@@ -6,12 +6,13 @@ use sha2::{Digest as _, Sha256};
 
 use super::Quirks;
 use crate::{
+    digest::hex,
     ip::Ip,
     tcp::{Kinds, Options, Tcp},
 };
 
 /// What a SYN or SYN-ACK shows of the stack that sent it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Signature {
     /// 4 or 6.
     pub version: u8,
@@ -197,15 +198,7 @@ pub(crate) fn write_layout(f: &mut fmt::Formatter<'_>, kinds: &[u8], padding: u8
 }
 
 pub(crate) fn short_hash(text: &str) -> String {
-    use fmt::Write as _;
-    Sha256::digest(text)
-        .iter()
-        .take(16)
-        .fold(String::with_capacity(32), |mut hex, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+    hex(&Sha256::digest(text)[..16])
 }
 
 // === impl Window ===

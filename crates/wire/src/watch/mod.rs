@@ -10,6 +10,7 @@ mod link_local;
 mod observation;
 mod repeats;
 mod segments;
+mod stacks;
 mod syns;
 mod talk;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub use details::{
     SshBanner, SshKex, Syn, TlsCertificate, TlsHello, TlsSession,
 };
 pub use observation::{Details, Observation};
+pub use stacks::Stack;
 
 use crate::{
     flow::{Flows, Summaries},
@@ -37,6 +39,7 @@ use crate::{
 use link_local::Neighbours;
 use repeats::Repeats;
 use segments::Talks;
+use stacks::Stacks;
 use udp::Datagrams;
 
 /// The hard caps of a [`Watch`].
@@ -89,6 +92,7 @@ pub struct Watch {
     flows: Flows<segments::Heard>,
     summaries: Summaries,
     sources: Sources,
+    stacks: Stacks,
     talks: Talks,
     datagrams: Datagrams,
     neighbours: Neighbours,
@@ -112,6 +116,7 @@ impl Watch {
             flows: Flows::new(limits.flows, limits.half_open),
             summaries: Summaries::new(limits.summaries),
             sources: Sources::new(source::Limits::of(limits.sources)),
+            stacks: Stacks::new(),
             talks: Talks::new(limits.talks, limits.held),
             datagrams: Datagrams::new(limits.datagrams),
             neighbours: Neighbours::new(limits.neighbours),

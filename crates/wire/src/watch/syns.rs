@@ -57,7 +57,8 @@ impl Watch {
         let shows_more = report.new_tool && !report.hits.is_empty();
         let is_first = self.repeats.is_first(at, matter("tcp_syn_fingerprint"), detail, out);
         if is_first || shows_more {
-            let mut syn = Syn::new(ip, tcp, signature, options, series, os);
+            let stack = self.stacks.of(&signature);
+            let mut syn = Syn::new(ip, tcp, signature, stack, options, series, os);
             syn.scan = report;
             syn.mac = link.source.filter(|mac| self.neighbours.is_of(*mac, ip.source));
             out.push(told(syn.into()));

@@ -1,5 +1,7 @@
 //! A SYN, with everything its header shows and what its source is like.
 
+use std::sync::Arc;
+
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 use super::Shown;
@@ -8,8 +10,9 @@ use crate::{
     link::Mac,
     scanner::Report,
     series,
-    stack::{Context, Database, Match, Quirks, Signature, hop_distance},
+    stack::{Quirks, Signature, hop_distance},
     tcp::{Flags, Options, Tcp},
+    watch::Stack,
 };
 
 #[derive(Clone, Debug)]
@@ -19,8 +22,7 @@ pub struct Syn {
     pub series: series::Observation,
     /// Label of the coarse table.
     pub os_guess: &'static str,
-    /// By the signature file.
-    pub os: Option<Match<'static>>,
+    pub stack: Arc<Stack>,
     pub scan: Report,
     /// Of a host of the same link.
     pub mac: Option<Mac>,
@@ -44,13 +46,14 @@ impl Syn {
         ip: &Ip<'_>,
         tcp: &Tcp<'_>,
         signature: Signature,
+        stack: Arc<Stack>,
         options: Options,
         series: series::Observation,
         os_guess: &'static str,
     ) -> Self {
         Self {
-            os: Database::builtin().find(&signature, Context::Syn),
             signature,
+            stack,
             options,
             series,
             os_guess,
@@ -74,9 +77,9 @@ impl Syn {
 impl Serialize for Syn {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        let signature = &self.signature;
+        let (signature, stack) = (&self.signature, &*self.stack);
         let is_v6 = signature.version == 6;
-        let (initial, distance) = match &self.os {
+        let (initial, distance) = match &stack.os {
             Some(found) => (found.initial_ttl, found.distance),
             None => (signature.initial_ttl(), hop_distance(signature.ttl)),
         };
@@ -89,17 +92,17 @@ impl Serialize for Syn {
         map.serialize_entry("hop_distance", &distance)?;
         map.serialize_entry("hop_confidence", if initial == 32 { "low" } else { "normal" })?;
         map.serialize_entry("window", &signature.raw_window)?;
-        map.serialize_entry("window_mult", &Shown(signature.window))?;
+        map.serialize_entry("window_mult", &stack.window_mult)?;
         map.serialize_entry("mss", &signature.mss.unwrap_or(0))?;
-        if let Some(link) = Database::builtin().link_of(signature) {
+        if let Some(link) = stack.link_type {
             map.serialize_entry("link_type", link)?;
         }
         if let Some(scale) = signature.scale {
             map.serialize_entry("wscale", &scale)?;
         }
-        map.serialize_entry("options_sig", &Shown(signature.kinds.letters()))?;
-        map.serialize_entry("olayout", &Shown(signature.layout()))?;
-        map.serialize_entry("opt_kinds", &Shown(signature.kinds.decimals()))?;
+        map.serialize_entry("options_sig", &stack.options_sig)?;
+        map.serialize_entry("olayout", &stack.olayout)?;
+        map.serialize_entry("opt_kinds", &stack.opt_kinds)?;
         map.serialize_entry(
             "has_sack",
             &signature.kinds.as_slice().iter().any(|kind| matches!(kind, 4 | 5)),
@@ -121,12 +124,11 @@ impl Serialize for Syn {
         map.serialize_entry("reserved_bits", &self.reserved)?;
         map.serialize_entry("payload_len", &self.payload_len)?;
         map.serialize_entry("tcp_data_in_syn", &(self.payload_len > 0))?;
-        map.serialize_entry("quirks", &Shown(signature.quirks))?;
-        let (stack_sig, stack_hash) = signature.stack_sig_and_hash();
-        map.serialize_entry("stack_sig", &stack_sig)?;
-        map.serialize_entry("stack_hash", &stack_hash)?;
+        map.serialize_entry("quirks", &stack.quirks)?;
+        map.serialize_entry("stack_sig", &stack.stack_sig)?;
+        map.serialize_entry("stack_hash", &stack.stack_hash)?;
         map.serialize_entry("os_guess", self.os_guess)?;
-        if let Some(found) = &self.os {
+        if let Some(found) = &stack.os {
             map.serialize_entry("os_label", &found.label.name)?;
             map.serialize_entry("os_flavor", &found.label.flavor)?;
             map.serialize_entry("os_confidence", &found.confidence)?;
