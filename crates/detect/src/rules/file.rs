@@ -13,8 +13,7 @@ use super::definition::{
     SuppressMode, Wanted,
 };
 use super::field::is_known;
-use crate::agent::playbook::{Feature, Playbook, Step};
-use crate::agent::score::PARTS;
+use super::file_playbook;
 use crate::event::Kind;
 use crate::rule::{Class, Family, Rule, Severity};
 use crate::stage::Stage;
@@ -23,11 +22,9 @@ use crate::window::MAX_ENTRIES;
 
 const VERSION: u32 = 1;
 const MAX_RULES: usize = 1_000;
-const MAX_STEPS: usize = 8;
+pub(super) const MAX_STEPS: usize = 8;
 const MAX_WINDOW: Span = Span::seconds(24 * 3600);
 const DEFAULT_CONFIDENCE: i64 = 50;
-/// Who can be told of a finding (detect.md §11).
-const RESPONDERS: [&str; 5] = ["alert", "webhook", "mail", "syslog", "isolate"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,7 +37,7 @@ struct File {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Raw {
+pub(super) struct Raw {
     id: String,
     title: String,
     /// For people.
@@ -50,11 +47,11 @@ struct Raw {
     #[serde(default)]
     events: Vec<String>,
     #[serde(default, rename = "where")]
-    condition: Yaml,
+    pub(super) condition: Yaml,
     #[serde(default)]
-    except: Yaml,
+    pub(super) except: Yaml,
     #[serde(default, alias = "by")]
-    group_by: Vec<String>,
+    pub(super) group_by: Vec<String>,
     count: Option<RawCount>,
     within: Option<Yaml>,
     max_span: Option<Yaml>,
@@ -62,16 +59,16 @@ struct Raw {
     leak: Option<Yaml>,
     distinct: Option<String>,
     #[serde(default)]
-    steps: Vec<RawStep>,
+    pub(super) steps: Vec<RawStep>,
     #[serde(default)]
     until: Yaml,
     period: Option<Yaml>,
     grace: Option<Yaml>,
-    base: Option<i64>,
+    pub(super) base: Option<i64>,
     #[serde(default)]
-    parts: BTreeMap<String, i64>,
+    pub(super) parts: BTreeMap<String, i64>,
     #[serde(default)]
-    emit: RawEmit,
+    pub(super) emit: RawEmit,
     suppress: Option<RawSuppress>,
     #[serde(default)]
     respond: Vec<String>,
@@ -100,35 +97,35 @@ struct RawRatio {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawStep {
+pub(super) struct RawStep {
     #[serde(default, rename = "where")]
-    condition: Yaml,
-    rule: Option<String>,
-    feature: Option<String>,
+    pub(super) condition: Yaml,
+    pub(super) rule: Option<String>,
+    pub(super) feature: Option<String>,
     #[serde(default)]
-    all: Vec<String>,
+    pub(super) all: Vec<String>,
     #[serde(default)]
-    any: Vec<String>,
+    pub(super) any: Vec<String>,
     #[serde(default)]
-    runs: Option<u32>,
+    pub(super) runs: Option<u32>,
     #[serde(default)]
-    optional: bool,
+    pub(super) optional: bool,
     #[serde(default)]
-    not: bool,
+    pub(super) not: bool,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
-struct RawEmit {
+pub(super) struct RawEmit {
     class: Option<String>,
     #[serde(default)]
     category: String,
     #[serde(default)]
     mitre: Vec<String>,
     stage: Option<String>,
-    confidence: Option<i64>,
+    pub(super) confidence: Option<i64>,
     #[serde(default)]
-    adjust: Vec<RawAdjust>,
+    pub(super) adjust: Vec<RawAdjust>,
     severity: Option<RawSeverity>,
     #[serde(default)]
     mitigation: String,
@@ -136,7 +133,7 @@ struct RawEmit {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawAdjust {
+pub(super) struct RawAdjust {
     when: Yaml,
     add: i64,
     id: String,
@@ -332,37 +329,6 @@ impl Raw {
         Ok(Logic::Sequence { steps, within, until })
     }
 
-    fn playbook(&self) -> Result<Playbook, String> {
-        if self.steps.len() < 2 || self.steps.len() > MAX_STEPS {
-            return Err(format!("a playbook has 2 to {MAX_STEPS} steps"));
-        }
-        let foreign = !self.condition.is_null() || !self.except.is_null() || !self.group_by.is_empty();
-        if foreign || !self.emit.adjust.is_empty() || self.emit.confidence.is_some() {
-            let instead = "its steps are features, its confidence `base` and `parts`";
-            return Err(format!(
-                "a playbook takes no where, except, group_by, confidence or adjust: {instead}"
-            ));
-        }
-        for part in self.parts.keys() {
-            if !PARTS.iter().any(|(known, _)| known == part) {
-                let known: Vec<&str> = PARTS.iter().map(|(known, _)| *known).collect();
-                return Err(format!("there is no part `{part}`; there are {}", known.join(", ")));
-            }
-        }
-        let base = self.base.ok_or("`base` is missing")?;
-        if !(0..=100).contains(&base) {
-            return Err("`base` must be from 0 to 100".to_owned());
-        }
-        let mut steps: Vec<_> = self.steps.iter().map(RawStep::features).collect::<Result<_, _>>()?;
-        let last = steps.pop().ok_or("a playbook has steps")?;
-        Ok(Playbook {
-            before: steps.into(),
-            last,
-            base,
-            parts: self.parts.clone(),
-        })
-    }
-
     fn kinds(&self, condition: &Condition) -> Result<Vec<Kind>, String> {
         if self.kind == "playbook" {
             return Ok(Vec::new());
@@ -412,43 +378,12 @@ impl Raw {
             } else {
                 Family::Any
             },
-            respond: responders(&self.respond)?,
+            respond: file_playbook::responders(&self.respond)?,
         })
     }
 }
 
 pub(super) const DEFAULT_MITIGATION: &str = "investigate the source and review its recent events";
-
-// === impl RawStep ===
-
-impl RawStep {
-    fn names_features(&self) -> bool {
-        self.feature.is_some() || !self.all.is_empty() || !self.any.is_empty()
-    }
-
-    fn features(&self) -> Result<Step, String> {
-        let foreign = !self.condition.is_null() || self.rule.is_some() || self.runs.is_some();
-        if foreign || self.optional || self.not {
-            return Err(
-                "a playbook's step names a `feature`, or features in `all` or `any`, and nothing else".to_owned(),
-            );
-        }
-        let read = |names: &[String]| names.iter().map(|name| feature(name)).collect::<Result<Vec<_>, _>>();
-        match (&self.feature, self.all.as_slice(), self.any.as_slice()) {
-            (Some(name), [], []) => Ok(Step::All(vec![feature(name)?].into())),
-            (None, all @ [_, ..], []) => Ok(Step::All(read(all)?.into())),
-            (None, [], any @ [_, ..]) => Ok(Step::Any(read(any)?.into())),
-            _ => Err("a playbook's step names one of `feature`, `all`, `any`".to_owned()),
-        }
-    }
-}
-
-fn feature(name: &str) -> Result<Feature, String> {
-    Feature::parse(name).ok_or_else(|| {
-        let known: Vec<&str> = Feature::NAMES.iter().map(|(known, _)| *known).collect();
-        format!("there is no feature `{name}`; there are {}", known.join(", "))
-    })
-}
 
 // === impl RawCount ===
 
@@ -565,20 +500,6 @@ impl RawCase {
             expect: self.expect,
         })
     }
-}
-
-/// `alert`, or a responder that may be one of several, `webhook:soc`.
-fn responders(names: &[String]) -> Result<Vec<String>, String> {
-    for name in names {
-        let (kind, one) = name.split_once(':').unwrap_or((name, "-"));
-        if !RESPONDERS.contains(&kind) || one.is_empty() {
-            return Err(format!(
-                "there is no responder `{name}`; there are {}",
-                RESPONDERS.join(", ")
-            ));
-        }
-    }
-    Ok(names.to_vec())
 }
 
 fn known(fields: &[String]) -> Result<(), String> {

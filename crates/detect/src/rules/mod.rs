@@ -4,6 +4,7 @@ mod condition;
 mod definition;
 mod field;
 mod file;
+mod file_playbook;
 mod logic;
 mod pattern;
 mod run;
