@@ -14,7 +14,7 @@ use crate::args;
 use crate::context::{Context, refused};
 use crate::crew::{self, Part};
 use crate::deploy::{stand, stored};
-use crate::exit::{Code, Coded as _, Result};
+use crate::exit::{Code, Coded as _, Failure, Result, report};
 use crate::feed;
 use crate::grid::{self, engine_failed};
 use crate::http;
@@ -42,12 +42,20 @@ pub async fn up(cx: &Context, asked: &args::Up) -> Result {
     let catalogue = cx.catalogue()?;
     let docker = grid::docker().await?;
     let store = cx.store().await?;
-    let fleet = match stored(&store).await? {
+    let known = stored(&store).await?;
+    let stood_before = known.is_some();
+    let fleet = match known {
         Some(fleet) => fleet,
         None => first(cx, asked, &catalogue, &store, &docker).await?,
     };
     let bar = Bar::start(cx.out);
-    stand(cx, &catalogue, &docker, &store, fleet, &Options::default(), None, bar).await?;
+    match stand(cx, &catalogue, &docker, &store, fleet, &Options::default(), None, bar).await {
+        // What stands is watched: an intruder may have taken the rest down, and it comes back by itself.
+        Err(error) if stood_before && stands_partly(&error) => {
+            report(&error);
+        }
+        stood => stood?,
+    }
 
     let bus = crew::bus(cx, "up").await?;
     let mut news = bus
@@ -106,6 +114,12 @@ pub async fn up(cx: &Context, asked: &args::Up) -> Result {
             .note("the deckies stay up: `decnet up` watches them again, `decnet teardown --all` removes them");
     }
     crew::sickness(ended)
+}
+
+fn stands_partly(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<Failure>()
+        .is_some_and(|failure| failure.code == Code::Partial)
 }
 
 /// The grid a first `up` deploys.

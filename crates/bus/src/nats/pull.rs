@@ -102,7 +102,11 @@ impl Puller {
             }
         })?;
         if self.failures == SILENT {
-            tracing::warn!(consumer = self.durable.name, error = failed, "nothing can be fetched; trying on");
+            tracing::warn!(
+                consumer = self.durable.name,
+                error = failed,
+                "nothing can be fetched; trying on"
+            );
         } else {
             tracing::debug!(consumer = self.durable.name, error = failed, "opening it again");
         }

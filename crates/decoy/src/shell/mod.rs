@@ -134,6 +134,13 @@ impl Waiting {
         self.master.clone()
     }
 
+    /// Tabs come out as spaces.
+    pub fn expand_tabs(&self) -> io::Result<()> {
+        let mut settings = self.master.settings()?;
+        settings.output_flags.insert(nix::sys::termios::OutputFlags::XTABS);
+        self.master.set(&settings)
+    }
+
     /// Shows something before any program does. More than the terminal holds is not shown.
     pub fn print(&self, text: &[u8]) -> io::Result<()> {
         let text = &text[..text.len().min(MAX_PRINT)];

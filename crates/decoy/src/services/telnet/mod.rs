@@ -58,6 +58,7 @@ const QUEUE: usize = 256 * 1024;
 struct Telnet {
     machine: Arc<Machine>,
     product: String,
+    /// Empty as telnetd leaves it, which asks no client for its terminal.
     term: String,
     session_max: Option<Duration>,
     lookout: Arc<Lookout>,
@@ -95,7 +96,7 @@ impl Telnet {
             machine: cx.machine.clone(),
             lookout: Lookout::new(cx.machine.clone()),
             product: cx.spec.text("product").unwrap_or("BusyBox telnetd").to_owned(),
-            term: cx.spec.text("term").unwrap_or("dumb").to_owned(),
+            term: cx.spec.text("term").unwrap_or_default().to_owned(),
             session_max: session_max.map(Duration::from_secs),
         }
     }
@@ -188,6 +189,8 @@ impl Telnet {
         ) else {
             return;
         };
+        // As telnetd sets its terminal up.
+        let _ = terminal.expand_tabs();
         let _visit = self.lookout.enter(&account, &log);
         let login = login_records::Login {
             user: account.name.clone(),
@@ -243,12 +246,14 @@ impl Telnet {
     fn environment(&self, account: &Account) -> Environment {
         let mut environment = environment::of(&self.machine, account);
         for (name, value) in [
-            ("TERM", self.term.as_str()),
             ("HUSHLOGIN", "FALSE"),
             ("MAIL", &format!("/var/mail/{}", account.name)),
             ("MOTD_SHOWN", "pam"),
         ] {
             environment::set(&mut environment, name, value);
+        }
+        if !self.term.is_empty() {
+            environment::set(&mut environment, "TERM", &self.term);
         }
         environment
     }
