@@ -30,6 +30,7 @@ fn spoken(pieces: &[&[u8]]) -> (Vec<u8>, Vec<Try>, bool) {
                         tries.push((user, password));
                         steps = dialogue.refuse();
                     }
+                    Step::NoAnswer => steps = dialogue.refuse(),
                     Step::Close => closed = true,
                 }
             }

@@ -84,12 +84,8 @@ const SSH_ACCENT: &[&str] = &[
     "what is agreed",
 ];
 
-/// What BusyBox makes of half a suboption and of AYT, and what login makes of an end of file for a name.
-const TELNET_ACCENT: &[&str] = &[
-    "a suboption without an end",
-    "are you there",
-    "a control-d at the prompt",
-];
+/// What BusyBox makes of half a suboption and of AYT.
+const TELNET_ACCENT: &[&str] = &["a suboption without an end", "are you there"];
 
 fn decky(host: &str) -> Subject {
     grid().subject(host).unwrap()

@@ -54,8 +54,11 @@ impl Server {
         let _ = std::fs::remove_dir_all(&dir);
         std::fs::create_dir_all(&dir).unwrap();
         must(&format!(
-            "cd {dir} && openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=logs -addext subjectAltName=IP:127.0.0.1 \
-               -keyout key.pem -out ca.pem 2>&1"
+            "cd {dir} && exec 2>&1 && \
+             openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout ca.key -out ca.pem && \
+             openssl req -newkey rsa:2048 -nodes -subj /CN=logs -keyout key.pem -out logs.csr && \
+             openssl x509 -req -in logs.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -out cert.pem \
+               -extfile <(echo subjectAltName=IP:127.0.0.1)"
         ))
         .unwrap();
         let configs = [("plain", PLAIN), ("tls", TLS)];
@@ -101,7 +104,7 @@ input(type="imtcp" address="127.0.0.1" port="15514" ruleset="keep")
 
 const TLS: &str = r#"
 global(DefaultNetstreamDriver="gtls" DefaultNetstreamDriverCAFile="@dir@/ca.pem"
-  DefaultNetstreamDriverCertFile="@dir@/ca.pem" DefaultNetstreamDriverKeyFile="@dir@/key.pem")
+  DefaultNetstreamDriverCertFile="@dir@/cert.pem" DefaultNetstreamDriverKeyFile="@dir@/key.pem")
 module(load="imtcp" StreamDriver.Name="gtls" StreamDriver.Mode="1" StreamDriver.AuthMode="anon")
 input(type="imtcp" address="127.0.0.1" port="15515" ruleset="keep")
 "#;

@@ -127,7 +127,9 @@ persona = nginx
 
 fn take_the_grid_down() {
     let grid = grid();
-    must("docker rm -f e2e-genuine-nginx e2e-genuine-apache >/dev/null 2>&1 || true").unwrap();
+    // An image made from one of ours would keep it.
+    must("{ docker rm -f e2e-genuine-nginx e2e-genuine-apache; docker rmi -f e2e-genuine; } >/dev/null 2>&1 || true")
+        .unwrap();
     if grid.has_workers() {
         grid.stop_workers().unwrap();
     }

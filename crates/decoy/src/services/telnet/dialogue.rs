@@ -15,6 +15,8 @@ pub enum Step {
         user: Vec<u8>,
         password: Vec<u8>,
     },
+    /// An end of file instead of an answer: to be answered with [`Dialogue::refuse`], as a try is.
+    NoAnswer,
     Close,
 }
 
@@ -130,7 +132,11 @@ impl Dialogue {
                 self.line.clear();
                 show(&[b'^', key + 0x40]);
             }
-            0x04 if self.line.is_empty() => self.close(steps),
+            0x04 if self.line.is_empty() => {
+                self.state = State::Waiting;
+                steps.push(Step::Say(b"\r\n".to_vec()));
+                steps.push(Step::NoAnswer);
+            }
             0x04 => {}
             _ if self.line.len() >= MAX_LINE => {}
             _ => {
@@ -149,11 +155,6 @@ impl Dialogue {
                 self.state = State::Password(name);
             }
         }
-    }
-
-    fn close(&mut self, steps: &mut Vec<Step>) {
-        self.state = State::Over;
-        steps.push(Step::Close);
     }
 }
 
@@ -238,7 +239,7 @@ mod tests {
         let said = say("rx\x08 \x08\x08 \x08b^A\r\nPassword: ");
         assert_eq!(dialogue.push(b"rx\x7f\x15b\x01\r"), [said]);
         assert_eq!(dialogue.push(b"p\x7f\r"), [say("\r\n"), attempt("b\x01", "")]);
-        assert_eq!(Dialogue::new("h").push(b"\x04"), [Step::Close]);
+        assert_eq!(Dialogue::new("h").push(b"\x04"), [say("\r\n"), Step::NoAnswer]);
         assert_eq!(Dialogue::new("h").push(b"x\x03a\r"), [say("x^Ca\r\nPassword: ")]);
     }
 

@@ -136,6 +136,10 @@ impl Telnet {
                     match step {
                         Step::Say(said) => to.write_all(&said).await.ok()?,
                         Step::Close => return None,
+                        Step::NoAnswer => {
+                            tokio::time::sleep(spread(DELAY)).await;
+                            then = dialogue.refuse();
+                        }
                         Step::Try { user, password } => match self.judge(&client.log, &user, &password) {
                             Some(account) => return Some((account, dialogue.into_typed())),
                             None => {
