@@ -12,6 +12,7 @@ pub use sea_orm_migration::MigratorTrait;
 mod m0001_fleet;
 mod m0002_events;
 mod m0003_fingerprints;
+mod m0004_identities;
 mod m0005_marks_by_teller;
 mod m0006_findings;
 
@@ -25,6 +26,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_fleet::Migration),
             Box::new(m0002_events::Migration),
             Box::new(m0003_fingerprints::Migration),
+            Box::new(m0004_identities::Migration),
             Box::new(m0005_marks_by_teller::Migration),
             Box::new(m0006_findings::Migration),
         ]

@@ -76,9 +76,12 @@ pub static FLEET: Stream = Stream {
 pub static INTEL: Stream = Stream {
     name: "INTEL",
     subjects: &[
+        "attacker.observed",
         "attacker.fingerprinted",
         "attacker.fingerprint_rotated",
         "attacker.host_change",
+        "identity.>",
+        "campaign.>",
     ],
     max_age: Duration::from_secs(72 * HOUR),
     max_bytes: 5 * GIB,
@@ -125,6 +128,11 @@ pub static FAMILIES: &[Family] = &[
     ),
     durable("decky.*.lifecycle", &FLEET, "lifecycle_id, operation, status, error"),
     durable(
+        "attacker.observed",
+        &INTEL,
+        "attacker_ip, decky, service, event_type, first_seen",
+    ),
+    durable(
         "attacker.fingerprinted",
         &INTEL,
         "attacker_ip, port, observed_at and the probe's fields; the type is the probe's name",
@@ -154,6 +162,47 @@ pub static FAMILIES: &[Family] = &[
         &DETECT,
         "id, entity, score, severity, stages, findings, first_ts, last_ts",
     ),
+        "identity.formed",
+        &INTEL,
+        "identity_uuid, observation_uuids, confidence, first_seen_at, reason_keys, split_from_uuid",
+    ),
+    durable(
+        "identity.observation.linked",
+        &INTEL,
+        "identity_uuid, observation_uuid, prior_identity_uuid, confidence_after",
+    ),
+    durable(
+        "identity.merged",
+        &INTEL,
+        "winner_uuid, loser_uuid, observation_uuids, reason_keys, confidence_after",
+    ),
+    durable(
+        "identity.unmerged",
+        &INTEL,
+        "resurrected_uuid, former_winner_uuid, reason",
+    ),
+    durable(
+        "identity.cluster.suspect",
+        &INTEL,
+        "identity_uuid, size, cohesion, demoted_keys",
+    ),
+    durable(
+        "identity.campaign.assigned",
+        &INTEL,
+        "identity_uuid, campaign_uuid, prior_campaign_uuid",
+    ),
+    durable(
+        "campaign.formed",
+        &INTEL,
+        "campaign_uuid, identity_uuids, split_from_uuid",
+    ),
+    durable(
+        "campaign.identity.assigned",
+        &INTEL,
+        "campaign_uuid, identity_uuid, prior_campaign_uuid",
+    ),
+    durable("campaign.merged", &INTEL, "winner_uuid, loser_uuid"),
+    durable("campaign.unmerged", &INTEL, "resurrected_uuid, former_winner_uuid"),
     family(
         "decky.*.traffic",
         Class::Telemetry,

@@ -29,6 +29,8 @@ impl Subject {
     /// One event, after it was committed; sampled under load.
     pub const SYSTEM_LOG: Self = Self(Cow::Borrowed("system.log"));
 
+    /// Somebody came for the first time.
+    pub const ATTACKER_OBSERVED: Self = Self(Cow::Borrowed("attacker.observed"));
     /// A probe was answered.
     pub const ATTACKER_FINGERPRINTED: Self = Self(Cow::Borrowed("attacker.fingerprinted"));
     /// An endpoint answered a probe otherwise than before.
@@ -38,6 +40,18 @@ impl Subject {
     pub const ATTACKER_HOST_CHANGE: Self = Self(Cow::Borrowed("attacker.host_change"));
     /// Packets were lost before anybody looked at them.
     pub const SNIFFER_LOSS: Self = Self(Cow::Borrowed("sniffer.loss"));
+    /// Who is behind observations: addresses were found to be the same hands.
+    pub const IDENTITY_FORMED: Self = Self(Cow::Borrowed("identity.formed"));
+    pub const IDENTITY_OBSERVATION_LINKED: Self = Self(Cow::Borrowed("identity.observation.linked"));
+    pub const IDENTITY_MERGED: Self = Self(Cow::Borrowed("identity.merged"));
+    pub const IDENTITY_UNMERGED: Self = Self(Cow::Borrowed("identity.unmerged"));
+    pub const IDENTITY_CLUSTER_SUSPECT: Self = Self(Cow::Borrowed("identity.cluster.suspect"));
+    pub const IDENTITY_CAMPAIGN_ASSIGNED: Self = Self(Cow::Borrowed("identity.campaign.assigned"));
+    /// Who works together.
+    pub const CAMPAIGN_FORMED: Self = Self(Cow::Borrowed("campaign.formed"));
+    pub const CAMPAIGN_IDENTITY_ASSIGNED: Self = Self(Cow::Borrowed("campaign.identity.assigned"));
+    pub const CAMPAIGN_MERGED: Self = Self(Cow::Borrowed("campaign.merged"));
+    pub const CAMPAIGN_UNMERGED: Self = Self(Cow::Borrowed("campaign.unmerged"));
 
     /// What deckies tell: one event, or a batch of them.
     pub fn event(host: &str, decky: &str, service: &str) -> Result<Self, SubjectError> {
@@ -100,8 +114,8 @@ impl Subject {
         decode(self.tokens().nth(n)?)
     }
 
-    /// Reads a subject as it came over the wire.
-    pub(crate) fn parse(text: &str) -> Result<Self, SubjectError> {
+    /// Reads a subject as it came over the wire, or was kept.
+    pub fn parse(text: &str) -> Result<Self, SubjectError> {
         if text.len() > Self::MAX {
             return Err(SubjectError::TooLong(text.to_owned()));
         }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::Name;
+use uuid::Uuid;
 
 /// A deception grid: decoy machines that real attackers cannot tell from real ones, and a record of what they do.
 #[derive(Debug, Parser)]
@@ -92,6 +93,10 @@ pub enum Command {
     Credentials(Credentials),
     /// Shells they had, recorded.
     Sessions(Sessions),
+    /// The same hands behind one or more addresses.
+    Identities(Identities),
+    /// Identities that work together.
+    Campaigns(Campaigns),
     /// Who belongs together, for a corpus of your own: no grid is needed.
     #[command(subcommand)]
     Cluster(Cluster),
@@ -114,6 +119,10 @@ pub enum Command {
     Openapi,
     /// What the rules found.
     Findings(Findings),
+    /// Worker: which addresses are the same hands (needs --nats).
+    Clusterer,
+    /// Worker: which identities work together (needs --nats).
+    CampaignClusterer,
     /// What a capture file shows of those in it: stacks, clients, tools.
     Fingerprint(Fingerprint),
     /// Judge captures, logs, flow records or tool calls; ends with 1 on ALERT, 0 on CLEAR, 2 when something is wrong.
@@ -469,6 +478,81 @@ pub enum SessionsCommand {
         #[arg(long, conflicts_with = "plain")]
         cast: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct Identities {
+    #[command(subcommand)]
+    pub command: Option<IdentitiesCommand>,
+    /// At most that many, those that changed last first.
+    #[arg(long, default_value_t = 100)]
+    pub limit: u32,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum IdentitiesCommand {
+    /// One identity: its addresses and what they share.
+    Show {
+        /// Its id, or an address of it.
+        id: String,
+        /// Draw what holds it together instead.
+        #[arg(long, value_enum)]
+        graph: Option<Graph>,
+    },
+    /// Why two addresses are of one identity, or why not.
+    Explain { a: IpAddr, b: IpAddr },
+    /// Say of two addresses that they are the same hands, or not. It outweighs all evidence until `unpin`.
+    Pin {
+        a: IpAddr,
+        b: IpAddr,
+        #[arg(long, value_enum)]
+        verdict: Verdict,
+    },
+    /// Take back what was said of two addresses.
+    Unpin { a: IpAddr, b: IpAddr },
+    /// What was said of which addresses.
+    Pins,
+}
+
+#[derive(Debug, Args)]
+pub struct Campaigns {
+    #[command(subcommand)]
+    pub command: Option<CampaignsCommand>,
+    /// At most that many, those that changed last first.
+    #[arg(long, default_value_t = 100)]
+    pub limit: u32,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CampaignsCommand {
+    /// One campaign: its identities.
+    Show { id: Uuid },
+    /// What speaks for two identities working together.
+    Explain { a: Uuid, b: Uuid },
+    /// Say of two identities that they work together, or do not. It outweighs all evidence until `unpin`.
+    Pin {
+        a: Uuid,
+        b: Uuid,
+        #[arg(long, value_enum)]
+        verdict: Verdict,
+    },
+    /// Take back what was said of two identities.
+    Unpin { a: Uuid, b: Uuid },
+    /// What was said of which identities.
+    Pins,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Graph {
+    /// For Graphviz.
+    Dot,
+    Svg,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Verdict {
+    Same,
+    NotTheSame,
 }
 
 #[derive(Debug, Subcommand)]

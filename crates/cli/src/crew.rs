@@ -8,7 +8,7 @@ use runtime::{Crew, Ended};
 use siem::{Connector, Forwarder, Target};
 use sniffer::Sniffer;
 use store::{LOCAL, Store};
-use workers::{Detector, Guardian, Ingester, Presence};
+use workers::{CampaignClusterer, Clusterer, Detector, Guardian, Ingester, Presence, clustering};
 
 use crate::args;
 use crate::context::Context;
@@ -27,6 +27,10 @@ pub enum Part {
     Sniff,
     /// Judges what attackers do.
     Detect,
+    /// Finds out which addresses are the same hands.
+    Identify,
+    /// Finds out who works together.
+    Campaigns,
 }
 
 /// The bus between workers: in this process, or the server `--nats` names.
@@ -84,10 +88,19 @@ pub fn crew(cx: &Context, bus: &Bus, store: &Store, docker: Option<&Docker>, par
         let kept = store.clone();
         crew.runner(move || Presence::new(kept.clone()));
     }
+    let grouping = clustering::Config::new(LOCAL);
+    if parts.contains(&Part::Identify) {
+        let (kept, config) = (store.clone(), grouping.clone());
+        crew.worker(move || Clusterer::new(kept.clone(), config.clone()));
+    }
+    if parts.contains(&Part::Campaigns) {
+        let kept = store.clone();
+        crew.worker(move || CampaignClusterer::new(kept.clone(), grouping.clone()));
+    }
     crew
 }
 
-/// `decnet collect` and `decnet ingest`: one part in a process of its own.
+/// `decnet collect`, `ingest`, `clusterer` and such: one part in a process of its own.
 pub async fn alone(cx: &Context, part: Part, log_to: Option<&str>) -> Result {
     let log_to = log_target(log_to)?;
     need_nats(cx)?;
@@ -96,7 +109,7 @@ pub async fn alone(cx: &Context, part: Part, log_to: Option<&str>) -> Result {
             grid::need_root()?;
             Some(grid::docker().await?)
         }
-        Part::Ingest | Part::Detect => None,
+        Part::Ingest | Part::Detect | Part::Identify | Part::Campaigns => None,
     };
     let store = cx.store().await?;
     let name = match part {
@@ -104,6 +117,8 @@ pub async fn alone(cx: &Context, part: Part, log_to: Option<&str>) -> Result {
         Part::Ingest => "ingest",
         Part::Sniff => "sniffer",
         Part::Detect => "detector",
+        Part::Identify => "clusterer",
+        Part::Campaigns => "campaign-clusterer",
     };
     let bus = bus(cx, name).await?;
     let mut crew = crew(cx, &bus, &store, docker.as_ref(), &[part]);

@@ -13,8 +13,10 @@ mod exit;
 mod feed;
 mod findings;
 mod fingerprint;
+mod graph;
 mod grid;
 mod http;
+mod identities;
 mod images;
 mod laboratory;
 mod output;
@@ -73,6 +75,10 @@ async fn run(cli: Cli) -> Result {
         Command::Api(asked) => http::api(&cx, &asked).await,
         Command::Openapi => cx.out.value(&api::document()),
         Command::Findings(asked) => findings::findings(&cx, &asked).await,
+        Command::Clusterer => crew::alone(&cx, crew::Part::Identify, None).await,
+        Command::CampaignClusterer => crew::alone(&cx, crew::Part::Campaigns, None).await,
+        Command::Identities(asked) => identities::identities(&cx, &asked).await,
+        Command::Campaigns(asked) => identities::campaigns(&cx, &asked).await,
         Command::Sessions(asked) => sessions::sessions(&cx, &asked).await,
         Command::Cluster(asked) => cluster::cluster(&cx, &asked),
         Command::Drill(asked) => drill::drill(&cx, &asked).await,

@@ -67,7 +67,13 @@ pub async fn up(cx: &Context, asked: &args::Up) -> Result {
         &bus,
         &store,
         Some(&docker),
-        &[Part::Collect, Part::Ingest, Part::Sniff],
+        &[
+            Part::Collect,
+            Part::Ingest,
+            Part::Sniff,
+            Part::Identify,
+            Part::Campaigns,
+        ],
     );
     crew::detect(cx, &mut crew, &store)?;
     if asked.api_port != 0 {

@@ -77,6 +77,14 @@ pub struct Evidence<'a> {
     graph: UnGraph<Node, f64>,
 }
 
+/// Something that joins several observations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holding {
+    pub link: Link,
+    /// Places of those it joins, ascending.
+    pub holders: Vec<usize>,
+}
+
 /// What a node of the graph stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Node {
@@ -126,6 +134,28 @@ impl<'a> Evidence<'a> {
     /// The graph itself, to be drawn.
     pub fn graph(&self) -> &UnGraph<Node, f64> {
         &self.graph
+    }
+
+    /// Everything that joins at least two of the observations, in order of first appearance.
+    pub fn joints(&self) -> Vec<Holding> {
+        let value = |node: NodeIndex| match &self.graph[node] {
+            Node::Value { family, value } => {
+                let link = Link::Value {
+                    family: *family,
+                    value: value.clone(),
+                };
+                let mut holders: Vec<usize> = self.graph.neighbors(node).map(NodeIndex::index).collect();
+                holders.sort_unstable();
+                holders.dedup();
+                (holders.len() > 1).then_some(Holding { link, holders })
+            }
+            Node::Observation(_) => None,
+        };
+        let pinned = self.reading.pinned.iter().map(|&(a, b)| Holding {
+            link: Link::Pinned,
+            holders: vec![a.min(b) as usize, a.max(b) as usize],
+        });
+        self.graph.node_indices().filter_map(value).chain(pinned).collect()
     }
 
     /// What links two observations, by their places, or keeps them apart.

@@ -8,6 +8,7 @@
 
 mod activity;
 mod campaign;
+mod cohesion;
 mod commodity;
 mod explain;
 mod identity;
@@ -20,13 +21,15 @@ pub mod reconcile;
 mod rings;
 mod sets;
 mod settings;
+pub mod shell;
 pub mod simhash;
 mod tiers;
 
 pub use activity::{Activity, Features, Stay, Visit};
 pub use campaign::{Campaigns, Edge, Joint, Reason, campaigns, edge};
+pub use cohesion::{Cohesion, cohesion};
 pub use commodity::{BadLine, Commodity};
-pub use explain::{Evidence, Explanation, Link, Node, Shared, Step, Verdict};
+pub use explain::{Evidence, Explanation, Holding, Link, Node, Shared, Step, Verdict};
 pub use identity::{Identities, Standing, Suspect, identities};
 pub use key::{Class, Family, KeyHash};
 pub use observation::Observation;

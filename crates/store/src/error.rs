@@ -19,6 +19,8 @@ pub enum Error {
     Unknown { kind: &'static str, id: String },
     #[error("`{given}` is no place in a listing: give the `next` of the page before")]
     Cursor { given: String },
+    #[error("somebody else leads as {name} by now: nothing was written")]
+    LeaseLost { name: String },
     #[error("{what} is of no use to the store: {reason}")]
     Value { what: &'static str, reason: String },
 }

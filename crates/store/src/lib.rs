@@ -18,12 +18,17 @@ mod error;
 mod events;
 mod findings;
 mod footprint;
+mod groups;
 mod ingest;
+mod leases;
 mod operations;
+mod outbox;
 mod page;
+mod pins;
 mod probes;
 mod sessions;
 mod settings;
+mod traces;
 mod value;
 
 #[cfg(test)]
@@ -46,12 +51,17 @@ pub use error::Error;
 pub use events::{Events, StoredEvent};
 pub use findings::{Finding, Findings};
 pub use footprint::{Footprint, OsEvidence, OsGuess, Shown, TcpFingerprint, Uptime, Vote};
-pub use ingest::Ingested;
+pub use groups::{Group, Groups, Level, Rollup, Writing};
+pub use ingest::{FirstContact, Ingested};
+pub use leases::{Lease, Leases};
 pub use operations::{Operation, OperationStatus, Operations, Step};
+pub use outbox::{Notice, Outbox, Waiting};
 pub use page::{Cursor, Filter, Listing, Order, OriginFilter, Page};
+pub use pins::{Pin, Pins};
 pub use probes::{Candidate, Change, Probe, ProbeOutcome, ProbePeriod, ProbeState, Probes};
 pub use sessions::{Chunk, Session, Sessions};
 pub use settings::Settings;
+pub use traces::{Attempt, Changed, Contact, Left, Mark, Probed, Ran, Trace, Traces};
 
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -146,6 +156,34 @@ impl Store {
 
     pub fn probes(&self) -> Probes<'_> {
         Probes { store: self }
+    }
+
+    pub fn traces(&self) -> Traces<'_> {
+        Traces { store: self }
+    }
+
+    pub fn identities(&self) -> Groups<'_> {
+        self.groups(Level::Identity)
+    }
+
+    pub fn campaigns(&self) -> Groups<'_> {
+        self.groups(Level::Campaign)
+    }
+
+    pub fn groups(&self, level: Level) -> Groups<'_> {
+        Groups { store: self, level }
+    }
+
+    pub fn pins(&self) -> Pins<'_> {
+        Pins { store: self }
+    }
+
+    pub fn leases(&self) -> Leases<'_> {
+        Leases { store: self }
+    }
+
+    pub fn outbox(&self) -> Outbox<'_> {
+        Outbox { store: self }
     }
 
     pub(crate) fn writer(&self) -> &DatabaseConnection {

@@ -39,6 +39,7 @@ async fn compare(bed: &backend::Bed) {
     use entity::*;
     same::<artifact::Entity>(bed).await;
     same::<attacker::Entity>(bed).await;
+    same::<campaign::Entity>(bed).await;
     same::<chunk::Entity>(bed).await;
     same::<command::Entity>(bed).await;
     same::<credential::Entity>(bed).await;
@@ -48,9 +49,13 @@ async fn compare(bed: &backend::Bed) {
     same::<event::Entity>(bed).await;
     same::<finding::Entity>(bed).await;
     same::<fingerprint::Entity>(bed).await;
+    same::<identity::Entity>(bed).await;
+    same::<lease::Entity>(bed).await;
     same::<network::Entity>(bed).await;
     same::<operation::Entity>(bed).await;
     same::<operation_step::Entity>(bed).await;
+    same::<outbox::Entity>(bed).await;
+    same::<pin::Entity>(bed).await;
     same::<place::Entity>(bed).await;
     same::<probe::Entity>(bed).await;
     same::<probe_history::Entity>(bed).await;

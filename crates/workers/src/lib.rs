@@ -1,12 +1,14 @@
 //! The thin workers, one module each: wake, ask a core, write through the store. How they are run is `runtime`'s.
 #![forbid(unsafe_code)]
 
+pub mod clustering;
 pub mod detector;
 pub mod guard;
 pub mod ingest;
 pub mod presence;
 pub mod teller;
 
+pub use clustering::{CampaignClusterer, Clusterer};
 pub use detector::Detector;
 pub use guard::Guardian;
 pub use ingest::Ingester;

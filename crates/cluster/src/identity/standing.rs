@@ -134,20 +134,34 @@ impl Standing {
 
     /// The identities as they stand, in the order observations came.
     pub fn identities(&mut self) -> Identities {
-        let judged = self.large.iter().filter(|large| large.judged);
-        let suspects = judged.map(|large| Suspect {
-            observation: large.member as usize,
-            demoted: large.demoted,
-        });
         Identities {
-            suspects: suspects.collect(),
+            suspects: self.suspects().collect(),
             partition: Partition::of(&mut self.groups, self.holdings.ids.len()),
         }
+    }
+
+    /// Clusters larger than one would believe.
+    pub fn suspects(&self) -> impl Iterator<Item = Suspect> {
+        let judged = self.large.iter().filter(|large| large.judged);
+        judged.map(|large| Suspect {
+            observation: large.member as usize,
+            demoted: large.demoted,
+        })
     }
 
     /// Those of the same identity as the observation at this place.
     pub fn identity_of(&self, place: u32) -> Vec<u32> {
         self.group_rings.of(place).collect()
+    }
+
+    /// Where the observation of this name is; none before it was taken in.
+    pub fn place(&self, id: &str) -> Option<u32> {
+        self.places.get(id).copied()
+    }
+
+    /// What the operator said, as far as it was told.
+    pub fn pins(&self) -> &Pins {
+        &self.pins
     }
 
     pub fn id(&self, place: u32) -> &str {

@@ -19,6 +19,7 @@ pub struct Model {
     pub handshakes: i64,
     pub rotation_count: i64,
     pub last_rotation_at: Option<i64>,
+    pub identity: Option<Uuid>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -3,6 +3,7 @@
 
 pub(crate) mod artifact;
 pub(crate) mod attacker;
+pub(crate) mod campaign;
 pub(crate) mod chunk;
 pub(crate) mod command;
 pub(crate) mod credential;
@@ -12,9 +13,13 @@ pub(crate) mod drill;
 pub(crate) mod event;
 pub(crate) mod finding;
 pub(crate) mod fingerprint;
+pub(crate) mod identity;
+pub(crate) mod lease;
 pub(crate) mod network;
 pub(crate) mod operation;
 pub(crate) mod operation_step;
+pub(crate) mod outbox;
+pub(crate) mod pin;
 pub(crate) mod place;
 pub(crate) mod probe;
 pub(crate) mod probe_history;

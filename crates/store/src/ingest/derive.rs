@@ -11,6 +11,7 @@ use super::footprint::{self, Marks};
 use super::rows::{
     ArtifactRow, AttackerRow, ChunkRow, CommandRow, CredentialRow, EventRow, SessionRow, SightingRow, TargetRow,
 };
+use crate::FirstContact;
 use crate::value::{addr, count, micros};
 
 /// Bytes kept of names and ids; longer ones are nobody's.
@@ -35,6 +36,8 @@ pub(super) struct Batch {
     pub(super) credentials: BTreeMap<[u8; credential::KEY], CredentialRow>,
     pub(super) artifacts: BTreeMap<String, ArtifactRow>,
     pub(super) marks: Marks,
+    /// The first thing each attacker did.
+    pub(super) first: BTreeMap<IpAddr, FirstContact>,
 }
 
 // === impl Batch ===
@@ -96,6 +99,10 @@ impl Batch {
 
     fn add_contact(&mut self, ip: IpAddr, event: &Event) {
         let (at, service) = (micros(event.report.at), text(&event.report.service, NAME));
+        let first = self.first.entry(ip).or_insert_with(|| first_contact(ip, event));
+        if event.report.at < first.at {
+            *first = first_contact(ip, event);
+        }
         let attacker = self.attackers.entry(ip).or_insert_with(|| AttackerRow {
             ip: ip.to_string(),
             addr: addr(ip).to_vec(),
@@ -216,6 +223,16 @@ fn attacker(report: &Report) -> Option<IpAddr> {
         || report.text("role") == Some("outbound");
     let source = report.src.filter(|_| !own)?;
     Some(source.ip.to_canonical())
+}
+
+fn first_contact(ip: IpAddr, event: &Event) -> FirstContact {
+    FirstContact {
+        ip,
+        decky: event.decky.to_string(),
+        service: text(&event.report.service, NAME),
+        kind: text(&event.report.kind, NAME),
+        at: event.report.at,
+    }
 }
 
 fn session(report: &Report) -> Option<String> {

@@ -12,6 +12,7 @@ use std::net::IpAddr;
 
 use model::{Event, EventId, Origin};
 use sea_orm::DatabaseTransaction;
+use time::OffsetDateTime;
 
 use crate::drills::Drill;
 use crate::value::micros;
@@ -31,6 +32,18 @@ pub struct Ingested {
     pub new_ids: Vec<EventId>,
     /// Of the new ones, those that a drill caused: stored as such although they came as an attacker's.
     pub drill_ids: HashSet<EventId>,
+    /// Attackers nothing was known of before.
+    pub first: Vec<FirstContact>,
+}
+
+/// What somebody was seen doing first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FirstContact {
+    pub ip: IpAddr,
+    pub decky: String,
+    pub service: String,
+    pub kind: String,
+    pub at: OffsetDateTime,
 }
 
 // === impl Store ===
@@ -60,8 +73,12 @@ impl Store {
                 batch.add(event, origin(event, &drills));
             }
             batch.count_new_credentials(&write::known_credentials(&transaction, &batch).await?);
+            let known = write::known_attackers(&transaction, &batch).await?;
+            let mut first = std::mem::take(&mut batch.first);
+            first.retain(|ip, _| !known.contains(&ip.to_string()));
             write::batch(&transaction, batch).await?;
             transaction.commit().await?;
+            done.first.extend(first.into_values());
         }
         done.new += fresh.len();
         done.duplicates += events.len() - fresh.len();

@@ -39,6 +39,13 @@ pub(super) async fn known_credentials(transaction: &DatabaseTransaction, batch: 
         .collect())
 }
 
+/// Addresses among the batch's attackers that are stored already.
+pub(super) async fn known_attackers(transaction: &DatabaseTransaction, batch: &Batch) -> Done<HashSet<String>> {
+    let ips = batch.attackers.keys().map(|ip| Value::from(ip.to_string())).collect();
+    let known = present::<String>(transaction, "attackers", "ip", ips).await?;
+    Ok(known.into_iter().collect())
+}
+
 pub(super) async fn batch(transaction: &DatabaseTransaction, batch: Batch) -> Done<()> {
     insert(transaction, batch.events).await?;
     insert(transaction, batch.chunks).await?;

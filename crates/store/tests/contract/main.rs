@@ -5,10 +5,12 @@ mod backend;
 mod findings;
 mod fleet;
 mod footprint;
+mod groups;
 mod ingest;
 mod listing;
 mod probes;
 mod sample;
+mod traces;
 
 /// Makes one test per engine of each function `async fn name(bed: &Bed)`.
 macro_rules! contract {

@@ -90,6 +90,7 @@ impl Ingester {
                         Ok(written) => {
                             done.new_ids.extend(written.new_ids);
                             done.drill_ids.extend(written.drill_ids);
+                            done.first.extend(written.first);
                             done.new += written.new;
                             done.duplicates += written.duplicates;
                         }

@@ -1,11 +1,13 @@
 //! Word of what was stored, after it was.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 
-use bus::{Bus, Subject};
+use bus::{Bus, Envelope, Subject};
 use model::{Event, EventId, Origin};
 use serde::Serialize;
-use store::Ingested;
+use store::{FirstContact, Ingested};
+use time::OffsetDateTime;
 
 /// Events told one by one on `system.log` out of one writing; under more load it is a sample. Who must miss none
 /// reads the store (`Events::follow`) when `logs.ingested` wakes it.
@@ -18,6 +20,17 @@ struct Committed<'a> {
     last_id: EventId,
     count: usize,
     by_decky: BTreeMap<&'a str, u64>,
+}
+
+/// The payload of `attacker.observed`.
+#[derive(Serialize)]
+struct Observed<'a> {
+    attacker_ip: IpAddr,
+    decky: &'a str,
+    service: &'a str,
+    event_type: &'a str,
+    #[serde(with = "time::serde::rfc3339")]
+    first_seen: OffsetDateTime,
 }
 
 /// Nothing is published when nothing was new.
@@ -44,6 +57,9 @@ pub(super) async fn publish(bus: &Bus, events: &[Event], done: &Ingested) {
         by_decky,
     };
     bus.tell(&Subject::LOGS_INGESTED, "batch_committed", &committed).await;
+    for first in &done.first {
+        observed(bus, first).await;
+    }
     for event in done.new_ids.iter().filter_map(|id| new.get(id)).take(TOLD) {
         if done.drill_ids.contains(&event.report.id) {
             let mut event = (*event).clone();
@@ -52,5 +68,23 @@ pub(super) async fn publish(bus: &Bus, events: &[Event], done: &Ingested) {
         } else {
             bus.tell(&Subject::SYSTEM_LOG, &event.report.kind, event).await;
         }
+    }
+}
+
+async fn observed(bus: &Bus, first: &FirstContact) {
+    let payload = Observed {
+        attacker_ip: first.ip,
+        decky: &first.decky,
+        service: &first.service,
+        event_type: &first.kind,
+        first_seen: first.at,
+    };
+    let told = match Envelope::fresh("observed", &payload) {
+        Ok(envelope) => bus.append(&Subject::ATTACKER_OBSERVED, &envelope).await.map(drop),
+        Err(error) => Err(error.into()),
+    };
+    if let Err(error) = told {
+        // Whoever waits for it looks into the store as well.
+        tracing::debug!(%error, "not published");
     }
 }
