@@ -162,6 +162,7 @@ pub static FAMILIES: &[Family] = &[
         &DETECT,
         "id, entity, score, severity, stages, findings, first_ts, last_ts",
     ),
+    durable(
         "identity.formed",
         &INTEL,
         "identity_uuid, observation_uuids, confidence, first_seen_at, reason_keys, split_from_uuid",
