@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::exit::{Code, Coded as _, Failure, Result};
 use crate::feed::clean;
 use crate::graph;
-use crate::output::ago;
+use crate::output::{ago, print, say};
 use crate::query::all;
 
 /// Addresses read at a time.
@@ -144,14 +144,14 @@ fn show(cx: &Context, portrait: &Portrait, what: &str) -> Result {
         return cx.out.value(portrait);
     }
     let group = &portrait.group;
-    println!(
+    say!(
         "{}  {} {what}, confidence {}",
         group.id,
         group.members,
         confidence(group)
-    );
+    )?;
     for member in &portrait.of {
-        println!("  {member}");
+        say!("  {member}")?;
     }
     let rollup = &group.rollup;
     for (name, values) in [
@@ -164,7 +164,7 @@ fn show(cx: &Context, portrait: &Portrait, what: &str) -> Result {
         ("endpoint", &rollup.c2_endpoints),
     ] {
         for value in values {
-            println!("  {name:<9} {}", clean(value));
+            say!("  {name:<9} {}", clean(value))?;
         }
     }
     Ok(())
@@ -241,8 +241,7 @@ async fn draw(store: &Store, id: Uuid, form: args::Graph) -> Result {
     let settings = Settings::default();
     let evidence = Evidence::new(&observations, &pins, &settings);
     let names: Vec<&str> = observations.iter().map(|observation| observation.id.as_str()).collect();
-    print!("{}", graph::draw(&evidence, &names, form));
-    Ok(())
+    print(format_args!("{}", graph::draw(&evidence, &names, form)))
 }
 
 async fn explain(cx: &Context, store: &Store, a: IpAddr, b: IpAddr) -> Result {
@@ -267,12 +266,11 @@ async fn explain(cx: &Context, store: &Store, a: IpAddr, b: IpAddr) -> Result {
     } else {
         "are not one identity"
     };
-    println!("{a} and {b} {verb}");
-    tell(&told, &observations);
-    Ok(())
+    say!("{a} and {b} {verb}")?;
+    tell(&told, &observations)
 }
 
-fn tell(told: &Explanation, observations: &[Observation]) {
+fn tell(told: &Explanation, observations: &[Observation]) -> Result {
     for shared in &told.shared {
         let verdict = match &shared.verdict {
             Verdict::Joins => "joins them".to_owned(),
@@ -285,25 +283,28 @@ fn tell(told: &Explanation, observations: &[Observation]) {
             Verdict::TooMany => "joins nobody: too many have it".to_owned(),
         };
         let holders = shared.holders;
-        println!(
+        say!(
             "  both have {} {} ({holders} have it), which {verdict}",
             shared.family,
             clean(&shared.value)
-        );
+        )?;
     }
     if told.shared.is_empty() {
-        println!("  they share no value");
+        say!("  they share no value")?;
     }
     for step in &told.path {
         let by = match &step.link {
             Link::Value { family, value } => format!("{family} {}", clean(value)),
             Link::Pinned => "what an operator said".to_owned(),
         };
-        println!(
+        say!(
             "  {} to {} by {by} ({:.1})",
-            observations[step.from].id, observations[step.to].id, step.weight
-        );
+            observations[step.from].id,
+            observations[step.to].id,
+            step.weight
+        )?;
     }
+    Ok(())
 }
 
 #[derive(Serialize)]
@@ -346,7 +347,7 @@ async fn explain_campaign(cx: &Context, store: &Store, a: Uuid, b: Uuid) -> Resu
     } else {
         "are not seen to work together, by themselves"
     };
-    println!("{a} and {b} {verb}: {:.2} of 1", report.weight);
+    say!("{a} and {b} {verb}: {:.2} of 1", report.weight)?;
     for (name, score) in [
         ("hand-over", edge.handoff),
         ("infrastructure", edge.infra),
@@ -354,7 +355,7 @@ async fn explain_campaign(cx: &Context, store: &Store, a: Uuid, b: Uuid) -> Resu
         ("time", edge.temporal),
         ("cohort", edge.cohort),
     ] {
-        println!("  {name:<15} {score:.2}");
+        say!("  {name:<15} {score:.2}")?;
     }
     Ok(())
 }
