@@ -52,16 +52,16 @@ impl NatsServer {
     pub fn restart(&mut self) {
         self.kill();
         let program = std::env::var("DECNET_TEST_NATS_SERVER").unwrap_or_else(|_| "nats-server".to_owned());
+        // Streams reserve their whole size. Left to itself, the server takes its limit from how full the disk is.
+        let config = self.store.path().join("nats.conf");
+        let settings = format!(
+            "jetstream {{ store_dir: {:?}, max_file_store: 1TB }}",
+            self.store.path().join("store")
+        );
+        std::fs::write(&config, settings).expect("the server's settings can be written");
         let child = Command::new(&program)
-            .args([
-                "--addr",
-                "127.0.0.1",
-                "--port",
-                &self.port.to_string(),
-                "--jetstream",
-                "--store_dir",
-            ])
-            .arg(self.store.path())
+            .args(["--addr", "127.0.0.1", "--port", &self.port.to_string(), "--config"])
+            .arg(&config)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn();
