@@ -1,37 +1,10 @@
 //! The playbooks of detect.md §9, and the mission's case.
 
-use detect::{Call, Config, Decision, Engine, Input, Setup, Signal, Time, Verdict};
+mod common;
+
+use common::{Agents, ms};
+use detect::{Call, Config, Decision, Signal};
 use serde_json::{Value, json};
-
-const EPOCH: i64 = 1_700_000_000_000;
-
-struct Agents(Engine);
-
-impl Agents {
-    fn new() -> Self {
-        Self::with(Config::default())
-    }
-
-    fn with(config: Config) -> Self {
-        Self(Engine::new(
-            Setup {
-                config,
-                ..Setup::default()
-            },
-            Input::Tools,
-        ))
-    }
-
-    fn call(&mut self, at: i64, agent: &str, name: &str, arguments: Value) -> Verdict {
-        let call = Call {
-            agent: agent.to_owned(),
-            name: name.to_owned(),
-            arguments,
-            ..Call::default()
-        };
-        self.0.check(Time((EPOCH + at) * 1_000_000), &call)
-    }
-}
 
 /// The confidence and rule of what comes out on top of two calls, `gap` milliseconds apart.
 fn pair(gap: i64, first: (&str, Value), second: (&str, Value)) -> (u8, Option<String>) {
@@ -331,12 +304,11 @@ fn a_callers_own_worry_and_a_honeytoken_weigh() {
         }],
         ..Call::default()
     };
-    let at = |at: i64| Time((EPOCH + at) * 1_000_000);
-    agents.0.check(at(0), &call("list_tables", json!({}), "critical"));
+    agents.0.check(ms(0), &call("list_tables", json!({}), "critical"));
     assert_eq!(
         agents
             .0
-            .check(at(5_000), &call("drop_table", json!({}), "info"))
+            .check(ms(5_000), &call("drop_table", json!({}), "info"))
             .confidence
             .value(),
         50

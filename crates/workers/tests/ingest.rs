@@ -1,40 +1,23 @@
 //! The ingester on both carriers, fed by hand.
 #![allow(clippy::unwrap_used)]
 
+#[macro_use]
+mod carriers;
 #[path = "../../collector/tests/tape/mod.rs"]
 mod tape;
 
 use std::time::Duration;
 
-use bus::{Bus, Envelope, NatsConfig, Pattern, Subject, Subscription};
+use bus::{Bus, Envelope, Pattern, Subject, Subscription};
 use model::{Event, Name};
 use runtime::{Beat, Crew, Status};
 use serde_json::{Value, json};
 use store::Store;
 use tape::report;
 use tempfile::TempDir;
-use testkit::nats::NatsServer;
 use workers::{Ingester, Presence};
 
 const SOON: Duration = Duration::from_secs(20);
-
-macro_rules! on_both_carriers {
-    ($($name:ident)*) => {
-        mod in_process { $(
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() { super::$name(super::Bus::in_process()).await }
-        )* }
-        mod nats { $(
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                let server = super::NatsServer::start();
-                let bus = super::Bus::connect(super::NatsConfig::new(server.url(), "test")).await.unwrap();
-                bus.ready(super::SOON).await.unwrap();
-                super::$name(bus).await
-            }
-        )* }
-    };
-}
 
 on_both_carriers! {
     what_is_appended_is_stored_and_told_once

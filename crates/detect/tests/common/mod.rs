@@ -2,9 +2,10 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
 
 use detect::{
-    About, Addr, Auth, Body, Carried, Config, Engine, Event, Finding, FlowRecord, Input, Packet, Proto, Report, Setup,
-    Span, State, TcpFlags, Time, Totals,
+    About, Addr, Auth, Body, Call, Carried, Config, Engine, Event, Finding, FlowRecord, Input, Packet, Proto, Report,
+    Setup, Span, State, TcpFlags, Time, Totals, Verdict,
 };
+use serde_json::Value;
 
 /// 2023-11-14T22:13:20Z.
 pub const EPOCH: i64 = 1_700_000_000_000;
@@ -20,6 +21,35 @@ pub fn ms(at: i64) -> Time {
 
 pub fn addr(text: &str) -> Addr {
     text.parse().expect(text)
+}
+
+/// Agents whose tool calls are judged.
+pub struct Agents(pub Engine);
+
+impl Agents {
+    pub fn new() -> Self {
+        Self::with(Config::default())
+    }
+
+    pub fn with(config: Config) -> Self {
+        Self(Engine::new(
+            Setup {
+                config,
+                ..Setup::default()
+            },
+            Input::Tools,
+        ))
+    }
+
+    pub fn call(&mut self, at: i64, agent: &str, name: &str, arguments: Value) -> Verdict {
+        let call = Call {
+            agent: agent.to_owned(),
+            name: name.to_owned(),
+            arguments,
+            ..Call::default()
+        };
+        self.0.check(ms(at), &call)
+    }
 }
 
 /// A network in the making; times are milliseconds.

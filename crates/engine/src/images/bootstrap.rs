@@ -10,6 +10,8 @@ use super::mirror::{self, Source};
 use crate::error::Error;
 use crate::progress::Progress;
 
+const DEBOOTSTRAP: &str = "/usr/sbin/debootstrap";
+
 /// What the build leaves in the tree that tells of the host it was built on, or of the build.
 const TRACES: [&str; 6] = [
     "var/log/bootstrap.log",
@@ -35,7 +37,8 @@ pub(super) async fn tar(distro: &Distro, key: &str, cache: &Path, progress: &Pro
         std::fs::create_dir_all(&cache).map_err(Error::io(format!("making {}", cache.display())))?;
         let root = tempdir(&cache)?;
         build(&distro, &release, &root.0, &progress)?;
-        tidy(&release, &root.0).map_err(Error::io("tidying the new root file system"))?;
+        let sources = sources(&release)?;
+        tidy(&sources, &root.0).map_err(Error::io("tidying the new root file system"))?;
         progress.image(&distro.image, "packing");
         pack(&root.0, &made)
     });
@@ -118,8 +121,24 @@ fn host_sources() -> Vec<Source> {
     sources
 }
 
+/// What the machine's `/etc/apt/sources.list` says.
+fn sources(release: &Debootstrap) -> Result<String, Error> {
+    const ARCHIVE: &str = "{archive}";
+    if !release.sources.contains(ARCHIVE) {
+        return Ok(release.sources.clone());
+    }
+    let doing = || format!("reading {DEBOOTSTRAP}");
+    let script = std::fs::read_to_string(DEBOOTSTRAP).map_err(Error::io(doing()))?;
+    let archive = mirror::default_of(&script).ok_or_else(|| Error::Answer {
+        doing: doing(),
+        reason: "it names no archive of its own; write one in place of `{archive}` in the distribution's template"
+            .to_owned(),
+    })?;
+    Ok(release.sources.replace(ARCHIVE, archive))
+}
+
 /// Removes what only the build host could have put there.
-fn tidy(release: &Debootstrap, root: &Path) -> std::io::Result<()> {
+fn tidy(sources: &str, root: &Path) -> std::io::Result<()> {
     for trace in TRACES {
         let path = root.join(trace);
         match std::fs::symlink_metadata(&path) {
@@ -137,7 +156,7 @@ fn tidy(release: &Debootstrap, root: &Path) -> std::io::Result<()> {
             std::fs::write(path, "")?;
         }
     }
-    std::fs::write(root.join("etc/apt/sources.list"), &release.sources)
+    std::fs::write(root.join("etc/apt/sources.list"), sources)
 }
 
 /// By a temporary name first: a tar of that name is whole.
@@ -186,6 +205,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_archive_a_machine_names_is_the_one_debootstrap_goes_to_by_itself() {
+        let release = Debootstrap {
+            family: "debian".into(),
+            suite: "bookworm".into(),
+            sources: "deb {archive} bookworm main\n".into(),
+        };
+        let written = sources(&release).unwrap();
+        assert!(
+            written.starts_with("deb http") && written.ends_with("/debian bookworm main\n"),
+            "{written}"
+        );
+    }
+
+    #[test]
     fn a_tidied_tree_tells_nothing_of_the_host() {
         let root = tempfile::tempdir().unwrap();
         let put = |path: &str, text: &str| {
@@ -202,14 +235,10 @@ mod tests {
         put("var/lib/apt/lists/mirror.internal.example_Packages", "x");
         put("var/log/bootstrap.log", "x");
         put("etc/passwd", "root:x:0:0::/root:/bin/bash");
-        let release = Debootstrap {
-            family: "debian".into(),
-            suite: "bookworm".into(),
-            sources: "deb http://archive.example/debian bookworm main\n".into(),
-        };
-        tidy(&release, root.path()).unwrap();
-        let sources = std::fs::read_to_string(root.path().join("etc/apt/sources.list")).unwrap();
-        assert_eq!(sources, release.sources);
+        let sources = "deb http://archive.example/debian bookworm main\n";
+        tidy(sources, root.path()).unwrap();
+        let left = std::fs::read_to_string(root.path().join("etc/apt/sources.list")).unwrap();
+        assert_eq!(left, sources);
         let left = Command::new("grep")
             .args(["-rE", "internal|builder|10[.]255"])
             .arg(root.path())

@@ -32,6 +32,13 @@ pub(crate) fn choose(sources: &[Source], host: &Release, family: &str, suite: &s
     carries(suite).or_else(|| (host.id == family).then(|| carries(&host.codename))?)
 }
 
+/// The archive that debootstrap, a shell script, goes to when it is told none.
+pub(crate) fn default_of(debootstrap: &str) -> Option<&str> {
+    debootstrap
+        .lines()
+        .find_map(|line| line.strip_prefix("DEF_MIRROR=\"")?.strip_suffix('"'))
+}
+
 /// Reads `*.list` text: a source a line.
 pub(crate) fn one_line(text: &str) -> Vec<Source> {
     let source = |line: &str| {

@@ -36,7 +36,7 @@ pub struct Debootstrap {
     pub family: String,
     /// Code name of the release.
     pub suite: String,
-    /// `/etc/apt/sources.list` as a fresh install has it.
+    /// `/etc/apt/sources.list` as a fresh install has it; `{archive}` stands for the archive debootstrap itself names.
     pub sources: String,
 }
 
