@@ -8,6 +8,7 @@ mod footprint;
 mod groups;
 mod ingest;
 mod listing;
+mod loot;
 mod probes;
 mod sample;
 mod traces;
