@@ -138,6 +138,8 @@ pub enum Outcome {
 
 impl Secret {
     pub const MAX: usize = 2048;
+    /// Kind of a try that came without a secret, as when SSH is asked which ways in there are.
+    pub const NONE: &str = "none";
 
     pub fn plaintext(bytes: &[u8]) -> Self {
         Self::of("plaintext", bytes)

@@ -21,6 +21,7 @@ const EVE: &str = "192.0.2.7";
 on_both_carriers! {
     what_an_attacker_does_is_found_stored_and_told
     a_restart_finds_the_same_and_tells_it_no_more
+    asking_for_the_ways_in_guesses_nothing
     the_grids_own_life_and_drills_are_nobodys_doing
 }
 
@@ -89,6 +90,44 @@ async fn a_restart_finds_the_same_and_tells_it_no_more(bus: Bus) {
     );
     let again = grid.found("http.brute_force").await;
     assert_eq!((again.id, again.first_at), (before.id, before.first_at));
+    crew.stop().await;
+}
+
+async fn asking_for_the_ways_in_guesses_nothing(bus: Bus) {
+    let grid = Grid::new().await;
+    let crew = grid.start(&bus);
+    // Six events and three guesses; more than five would be an attack.
+    let asked = |seq| {
+        let mut event = login(seq, "root", "");
+        let none = [("method", "none"), ("secret_kind", "none"), ("secret_b64", "")];
+        event
+            .report
+            .fields
+            .extend(none.map(|(name, value)| (name.to_owned(), json!(value))));
+        event
+    };
+    let events = [
+        asked(1),
+        login(2, "root", "a"),
+        asked(3),
+        login(4, "root", "b"),
+        asked(5),
+        login(6, "root", "c"),
+    ];
+    grid.store.ingest(&events).await.unwrap();
+    grid.store
+        .ingest(&[event(7, "command", json!({ "command": "id" }))])
+        .await
+        .unwrap();
+    while grid.found("decoy.touch").await.confidence < 95 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let guessing = Filter {
+        service: Some("http.brute_force".to_owned()),
+        ..Filter::default()
+    };
+    let found = grid.store.findings().list(&guessing, &Page::newest(1)).await.unwrap();
+    assert!(found.rows.is_empty(), "{:?}", found.rows);
     crew.stop().await;
 }
 

@@ -17,8 +17,6 @@ pub(super) const KEY: usize = 16;
 const PRINCIPAL: usize = 1_024;
 const PRINTABLE: usize = 512;
 const WORD: usize = 64;
-/// Kind of the secret of a try that came without one.
-const NO_SECRET: &str = "none";
 /// Fields that have columns of their own.
 const COLUMNS: [&str; 5] = ["principal", "secret_kind", "secret_printable", "secret_b64", "outcome"];
 
@@ -50,7 +48,7 @@ impl<'a> Attempt<'a> {
     /// The try the report tells of: whatever its kind, a report with a secret is one. Asking which ways in there are,
     /// as SSH's method `none` does, is not.
     pub(super) fn of(report: &'a Report) -> Option<Self> {
-        if report.text("secret_kind") == Some(NO_SECRET) {
+        if report.text("secret_kind") == Some(Secret::NONE) {
             return None;
         }
         let encoded = report.text("secret_b64")?;

@@ -1,7 +1,7 @@
 //! A decky's event in the engine's words.
 
 use detect::{Addr, Auth, Body, Decoy, Engine, Event, FlowRecord, Http, Proto, Span, State, Time, Tls, canon};
-use model::detail::Login;
+use model::detail::{Login, Secret};
 use model::{Origin, Outcome, Report};
 
 const SENSOR: &str = "bus";
@@ -44,6 +44,10 @@ pub(super) fn feed(engine: &mut Engine, event: &model::Event) {
         }
         "auth_attempt" => {
             let Some(login) = report.detail::<Login>() else { return };
+            // Every SSH client asks so before it tries: it guesses nothing.
+            if login.secret.secret_kind == Secret::NONE {
+                return show(touch(event, from, to, "auth_methods"));
+            }
             show(Body::Auth(Box::new(auth(report, &login, from, to))));
         }
         "request" => {

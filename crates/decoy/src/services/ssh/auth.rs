@@ -68,7 +68,7 @@ impl Guard {
     }
 
     fn none(&mut self, user: &str) -> Verdict {
-        self.tell(user, "none", Secret::of("none", b""), false);
+        self.tell(user, "none", Secret::of(Secret::NONE, b""), false);
         // The first one only asks what else there is.
         if self.tries > 1 { self.failed() } else { Verdict::Refuse }
     }
