@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,8 @@ use crate::labels::Scope;
 /// Held while the grid is being changed, or looked after.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _held: Flock<File>,
+    held: Flock<File>,
+    path: PathBuf,
 }
 
 /// For those who look after the grid to be done with what they are at.
@@ -33,7 +35,9 @@ impl Lock {
         let mut held = loop {
             let file = open(&path).map_err(Error::io(doing()))?;
             let mut file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-                Ok(held) => break held,
+                Ok(held) if is_at(&held, &path) => break held,
+                // Whoever had it took the grid down, and the file with it.
+                Ok(_) => continue,
                 Err((file, Errno::EWOULDBLOCK)) => file,
                 Err((_, errno)) => return Err(Error::io(doing())(errno.into())),
             };
@@ -53,7 +57,15 @@ impl Lock {
             .and_then(|()| held.rewind())
             .and_then(|()| held.write_all(note.as_bytes()))
             .map_err(Error::io(doing()))?;
-        Ok(Self { _held: held })
+        Ok(Self { held, path })
+    }
+
+    /// Gives it up with its file, where nothing is left to be locked.
+    pub(crate) fn remove(self) -> Result<(), Error> {
+        let doing = || format!("removing {}", self.path.display());
+        std::fs::remove_file(&self.path).map_err(Error::io(doing()))?;
+        drop(self.held);
+        Ok(())
     }
 
     /// Takes it together with others who look after the grid; none while it is being changed.
@@ -63,8 +75,8 @@ impl Lock {
         std::fs::create_dir_all(directory).map_err(Error::io(doing()))?;
         let file = open(&path).map_err(Error::io(doing()))?;
         match Flock::lock(file, FlockArg::LockSharedNonblock) {
-            Ok(held) => Ok(Some(Self { _held: held })),
-            Err((_, Errno::EWOULDBLOCK)) => Ok(None),
+            Ok(held) if is_at(&held, &path) => Ok(Some(Self { held, path })),
+            Ok(_) | Err((_, Errno::EWOULDBLOCK)) => Ok(None),
             Err((_, errno)) => Err(Error::io(doing())(errno.into())),
         }
     }
@@ -77,6 +89,12 @@ fn open(path: &Path) -> std::io::Result<File> {
         .create(true)
         .truncate(false)
         .open(path)
+}
+
+/// Whether it is the file others would lock now.
+fn is_at(held: &File, path: &Path) -> bool {
+    let same = |there: std::fs::Metadata| held.metadata().is_ok_and(|ours| ours.ino() == there.ino());
+    std::fs::metadata(path).is_ok_and(same)
 }
 
 fn path(directory: &Path, scope: &Scope) -> PathBuf {
@@ -101,6 +119,21 @@ mod tests {
         );
         drop(first);
         Lock::take(path, &scope, "teardown").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn whoever_waited_for_a_lock_that_was_removed_has_the_one_in_its_place() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, scope) = (directory.path(), Scope::fleet());
+        Lock::take(path, &scope, "teardown").await.unwrap().remove().unwrap();
+        assert_eq!(std::fs::read_dir(path).unwrap().count(), 0);
+        let old = open(&path.join("fleet.lock")).unwrap();
+        let gone = Lock::take(path, &scope, "teardown").await.unwrap();
+        gone.remove().unwrap();
+        assert!(!is_at(&old, &path.join("fleet.lock")));
+        let first = Lock::take(path, &scope, "deploy").await.unwrap();
+        assert!(Lock::take(path, &scope, "teardown").await.is_err());
+        drop(first);
     }
 
     #[tokio::test]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bus::Bus;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::beat::Beat;
 use crate::passes::Passes;
@@ -20,11 +20,17 @@ pub struct Crew {
     host: Arc<str>,
     instance: Arc<str>,
     cancel: CancellationToken,
-    members: JoinSet<()>,
+    members: Vec<Member>,
     sick: (
         mpsc::UnboundedSender<&'static str>,
         mpsc::UnboundedReceiver<&'static str>,
     ),
+}
+
+#[derive(Debug)]
+struct Member {
+    cancel: CancellationToken,
+    task: AbortOnDropHandle<()>,
 }
 
 /// Why there is nothing left to wait for.
@@ -47,7 +53,7 @@ impl Crew {
             host: host.into(),
             instance: instance[..8].into(),
             cancel: CancellationToken::new(),
-            members: JoinSet::new(),
+            members: Vec::new(),
             sick: mpsc::unbounded_channel(),
         }
     }
@@ -70,29 +76,45 @@ impl Crew {
     /// Waits until all have been stopped, or one keeps failing.
     pub async fn ended(&mut self) -> Ended {
         tokio::select! {
-            () = async { while self.members.join_next().await.is_some() {} } => Ended::All,
+            () = async { for member in &mut self.members { member.ended().await } } => Ended::All,
             // We hold a sender, so there is always a next one.
             Some(worker) = self.sick.1.recv() => Ended::Sick(worker),
         }
     }
 
-    /// Ends all workers and waits until they have.
+    /// Ends the workers one after the other, in the order they were started: whoever takes what another tells is
+    /// still there while that one tells the last of it.
     pub async fn stop(mut self) {
-        self.cancel.cancel();
-        while self.members.join_next().await.is_some() {}
+        for member in &mut self.members {
+            member.cancel.cancel();
+            member.ended().await;
+        }
     }
 
     fn post<R: Runner>(&mut self, tick: Duration, make: impl Fn() -> R + Send + Sync + 'static) {
+        let cancel = self.cancel.child_token();
         let post = Post {
             bus: self.bus.clone(),
             worker: R::NAME,
             host: self.host.clone(),
             instance: self.instance.clone(),
             tick,
-            cancel: self.cancel.clone(),
+            cancel: cancel.clone(),
             sick: self.sick.0.clone(),
         };
-        self.members.spawn(supervise(make, post));
+        let task = AbortOnDropHandle::new(tokio::spawn(supervise(make, post)));
+        self.members.push(Member { cancel, task });
+    }
+}
+
+// === impl Member ===
+
+impl Member {
+    async fn ended(&mut self) {
+        if !self.task.is_finished() {
+            // Its shell's panic, if any, has been printed.
+            let _ = (&mut self.task).await;
+        }
     }
 }
 

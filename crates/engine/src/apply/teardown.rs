@@ -38,7 +38,7 @@ impl Engine {
 
     /// Removes everything of the scope, known or not: containers, network, links, rules, rows, images we made.
     pub async fn teardown_all(&self, progress: &Progress) -> Result<Outcome, Error> {
-        let _lock = self.lock("teardown --all").await?;
+        let lock = self.lock("teardown --all").await?;
         let containers = self.containers.list().await?;
         let rows = self.rows().await?;
         let names: BTreeSet<Name> = containers
@@ -70,6 +70,7 @@ impl Engine {
         let outcome = self.finish(operation, outcomes).await?;
         if outcome.is_complete() {
             self.sweep().await?;
+            lock.remove()?;
         }
         Ok(outcome)
     }
@@ -155,8 +156,10 @@ impl Engine {
                 }
             }
             if kept.is_empty() || kept.len() == before {
-                kept.iter()
-                    .for_each(|image| tracing::warn!(image = %image.id, "in use by others, not removed"));
+                for image in kept {
+                    let name = image.tags.first().unwrap_or(&image.id);
+                    tracing::warn!(image = %name, "stays: an image or container that is not ours stands on it");
+                }
                 return Ok(());
             }
             left = kept;
