@@ -22,7 +22,7 @@ mod run;
 mod schedule;
 pub mod score;
 
-pub use generate::generate;
+pub use generate::{Play, Session, generate, play};
 pub use language::{Actor, Campaign, Corpus, Noise, Step, Target};
 pub use load::{Load, MAX_ROWS, MAX_SESSIONS, MAX_TEXT, load};
 pub use observations::{MAX_LINE, Observed, write_observation};

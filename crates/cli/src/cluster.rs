@@ -5,7 +5,7 @@ use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use campaign::mixed::{Mix, mixed};
-use campaign::{Level, Load, Observed, Outcome, Problem, Problems, Record, Score, Severity};
+use campaign::{Corpus, Level, Load, Observed, Outcome, Problem, Problems, Record, Score, Severity};
 use cluster::{Profile, Settings};
 use serde::Serialize;
 
@@ -60,14 +60,19 @@ fn read(cx: &Context, asked: &args::ClusterRun) -> Result<Vec<Record>> {
     }
     let mut records = Vec::new();
     if !descriptions.is_empty() {
-        let (corpus, warnings) = campaign::load(&descriptions, &mut Disk).map_err(wrong)?;
-        if !warnings.is_empty() {
-            cx.out.note(&diagnostics(warnings).to_string());
-        }
-        records = campaign::generate(&corpus, asked.seed);
+        records = campaign::generate(&corpus(cx, &descriptions)?, asked.seed);
     }
     records.extend(observed.finish().map_err(wrong)?);
     Ok(records)
+}
+
+/// What descriptions say, as one corpus.
+pub fn corpus(cx: &Context, files: &[String]) -> Result<Corpus> {
+    let (corpus, warnings) = campaign::load(files, &mut Disk).map_err(wrong)?;
+    if !warnings.is_empty() {
+        cx.out.note(&diagnostics(warnings).to_string());
+    }
+    Ok(corpus)
 }
 
 /// By its ending; without a telling one, by its first character.

@@ -27,6 +27,7 @@ mod progress;
 mod query;
 mod rulebook;
 mod sessions;
+mod simulate;
 mod status;
 mod up;
 mod when;
@@ -82,6 +83,7 @@ async fn run(cli: Cli) -> Result {
         Command::Sessions(asked) => sessions::sessions(&cx, &asked).await,
         Command::Cluster(asked) => cluster::cluster(&cx, &asked),
         Command::Drill(asked) => drill::drill(&cx, &asked).await,
+        Command::Simulate(args::Simulate::Campaign(asked)) => simulate::campaign(&cx, &asked).await,
         Command::Fingerprint(asked) => fingerprint::fingerprint(&cx, &asked),
         Command::Scan(asked) => detection::scan(&cx, &asked),
         Command::Watch(asked) => detection::watch(&cx, &asked).await,

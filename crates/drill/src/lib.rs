@@ -5,10 +5,11 @@
 mod hello;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddrV4};
 use std::time::Duration;
 
 use engine::logs::Logs;
+use engine::visitor::free_addresses;
 use engine::{Docker, Networks, Scope, Visitor};
 use fleet::Catalogue;
 use futures_util::StreamExt as _;
@@ -98,7 +99,9 @@ impl Drill<'_> {
             tell(&row);
             rows.push(row);
         };
-        let ip = free_address(self.network, all).ok_or(Error::Full(self.network.subnet))?;
+        let ip = free_addresses(self.network, all)
+            .next()
+            .ok_or(Error::Full(self.network.subnet))?;
         let networks = Networks::new(self.docker.clone(), Scope::fleet());
         let stands = networks.find().await?.ok_or(Error::NoNetwork)?;
         let link = self.network.parent.clone().unwrap_or_else(|| stands.bridge());
@@ -278,13 +281,4 @@ struct Spoken {
 struct Passed {
     read: bool,
     safe: bool,
-}
-
-/// The highest address nobody has: far from where plans give theirs out.
-fn free_address(network: &NetworkSpec, deckies: &[DeckySpec]) -> Option<Ipv4Addr> {
-    let is_free = |ip: &Ipv4Addr| Some(*ip) != network.gateway && deckies.iter().all(|decky| decky.ip != *ip);
-    let hosts = network.subnet.hosts();
-    let last = u32::from(network.subnet.broadcast());
-    let first = hosts.into_iter().next().map(u32::from)?;
-    (first..last).rev().map(Ipv4Addr::from).find(is_free)
 }

@@ -1,11 +1,12 @@
 //! A throw-away host on a grid's network: a network namespace that exists for as long as somebody holds it, with one
-//! link and one address. From it a drill attacks, as an attacker beside the deckies would.
+//! link and one address. From it drills and simulations attack, as an attacker beside the deckies would.
 
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
-use model::fleet::Driver;
+use model::fleet::{DeckySpec, Driver, NetworkSpec};
 use rtnetlink::packet_route::link::MacVlanMode;
 use rtnetlink::{Handle, LinkMacVlan, LinkUnspec, LinkVeth};
 
@@ -17,9 +18,21 @@ const LINK: &str = "eth0";
 /// The kernel's word for "no such link".
 const ENODEV: i32 = -19;
 
+/// Visitors of this process so far.
+static ENTERED: AtomicU16 = AtomicU16::new(0);
+
 #[derive(Clone, Debug)]
 pub struct Visitor {
     namespace: NetNs,
+}
+
+/// Addresses of a network that nobody has, the highest first: far from where plans give theirs out.
+pub fn free_addresses<'a>(network: &NetworkSpec, deckies: &'a [DeckySpec]) -> impl Iterator<Item = Ipv4Addr> + use<'a> {
+    let gateway = network.gateway;
+    let first = network.subnet.hosts().next().map_or(0, u32::from);
+    let last = u32::from(network.subnet.broadcast());
+    let is_free = move |ip: &Ipv4Addr| Some(*ip) != gateway && deckies.iter().all(|decky| decky.ip != *ip);
+    (first..last).rev().map(Ipv4Addr::from).filter(is_free)
 }
 
 // === impl Visitor ===
@@ -27,7 +40,7 @@ pub struct Visitor {
 impl Visitor {
     /// A host at `ip`, behind `link` of this host: the grid's bridge, or the parent of its macvlan deckies.
     pub async fn enter(driver: Driver, link: &str, ip: Ipv4Addr, prefix: u8) -> Result<Self, Error> {
-        let doing = || format!("putting a drill's host on `{link}`");
+        let doing = || format!("putting a throw-away host on `{link}`");
         let namespace = NetNs::fresh().await.map_err(Error::io(doing()))?;
         let attached = attach(driver, link, &namespace).await;
         let settled = match attached {
@@ -56,10 +69,9 @@ async fn attach(driver: Driver, link: &str, namespace: &NetNs) -> Result<(), rtn
     let (connection, handle, _) = rtnetlink::new_connection().map_err(|_| rtnetlink::Error::RequestFailed)?;
     let pump = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(connection));
     let there = index(&handle, link).await?;
-    let (outer, inner) = (
-        format!("dv{:x}", std::process::id()),
-        format!("dw{:x}", std::process::id()),
-    );
+    // Unique on this host, and within the kernel's 15 characters.
+    let (process, number) = (std::process::id(), ENTERED.fetch_add(1, Ordering::Relaxed));
+    let (outer, inner) = (format!("dv{process:x}.{number:x}"), format!("dw{process:x}.{number:x}"));
     match driver {
         Driver::Bridge => {
             handle

@@ -230,6 +230,25 @@ pub struct Api {
     pub engine: Engine,
 }
 
+#[derive(Debug, Subcommand)]
+pub enum Simulate {
+    /// Play campaigns against the grid as real traffic, each address a throw-away host beside the deckies.
+    ///
+    /// Sessions follow one another in the order of their starts, without the pauses. What is recorded counts as what any
+    /// attacker does. The language: wiki/Clustering.md.
+    Campaign(SimulateCampaign),
+}
+
+#[derive(Debug, Args)]
+pub struct SimulateCampaign {
+    /// Campaigns in YAML; several make one corpus.
+    #[arg(required = true, value_name = "FILE.yaml")]
+    pub files: Vec<PathBuf>,
+    /// Plays the campaigns out the same way again.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+}
+
 #[derive(Debug, Args)]
 pub struct Drill {
     /// Only this decky.

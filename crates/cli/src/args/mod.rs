@@ -107,6 +107,9 @@ pub enum Command {
     Cluster(Cluster),
     /// Attack every decky yourself, signed, and see each hop of the path from decoy to database.
     Drill(Drill),
+    /// Attack the grid as somebody else would, from many addresses, to see what is made of it.
+    #[command(subcommand)]
+    Simulate(Simulate),
     /// Ask an attacker's machine back: TLS, SSH, TCP and ICMP fingerprints. Without an address: a worker that asks each
     /// in turn (needs --nats and --consent).
     Probe(Probe),

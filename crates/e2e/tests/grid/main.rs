@@ -15,4 +15,5 @@ mod forwarding;
 mod input;
 mod recovery;
 mod restart;
+mod simulate;
 mod teardown;
