@@ -32,13 +32,17 @@ pub struct Field<N> {
     pub value: N,
 }
 
+/// Whether a header comes and goes, or differs, from request to request of one client.
+pub fn is_volatile(name: &[u8]) -> bool {
+    VOLATILE.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+}
+
 /// Our own hash over the order of header names: the first 12 hex digits of SHA-256 over the names in lower case, joined
 /// by commas, without volatile and pseudo ones.
 pub fn order_hash<'a>(names: impl IntoIterator<Item = &'a [u8]>) -> String {
     let mut list = Vec::with_capacity(128);
     for name in names {
-        let volatile = VOLATILE.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()));
-        if volatile || name.starts_with(b":") {
+        if is_volatile(name) || name.starts_with(b":") {
             continue;
         }
         if !list.is_empty() {
