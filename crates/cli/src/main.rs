@@ -15,6 +15,7 @@ mod findings;
 mod fingerprint;
 mod graph;
 mod grid;
+mod habits;
 mod http;
 mod identities;
 mod images;

@@ -11,12 +11,15 @@ use crate::context::Context;
 use crate::exit::{Code, Coded as _, Failure, Result};
 use crate::feed::{self, clean};
 use crate::findings;
+use crate::habits;
 use crate::output::{ago, say};
 use crate::portrait;
 use crate::when;
 
 /// How often `--follow` looks for what is new.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// Events of one address from which its habits are read, the newest.
+const DEEDS: u32 = 10_000;
 const EMPTY: &str = "nothing yet: attack a decky, or look with fewer filters (`decnet status` tells their addresses)";
 
 pub async fn events(cx: &Context, asked: &args::Events) -> Result {
@@ -117,6 +120,7 @@ struct Portrait {
     #[serde(flatten)]
     attacker: Attacker,
     fingerprints: Footprint,
+    habits: profile::Habits,
     tried: Vec<Credential>,
     sessions: Vec<store::Session>,
     commands_run: Vec<store::Command>,
@@ -135,7 +139,9 @@ async fn attacker(cx: &Context, store: &Store, ip: std::net::IpAddr) -> Result {
         attacker: Some(ip.into()),
         ..Filter::default()
     };
+    let events = all(DEEDS, async |page| store.events().list(&filter, &page).await).await?;
     let portrait = Portrait {
+        habits: habits::of(ip, &events),
         attacker,
         fingerprints: store.attackers().footprint(ip).await.or_exit(Code::Unreachable)?,
         tried: all(200, async |page| store.credentials().list(&filter, &page).await).await?,
@@ -163,6 +169,9 @@ async fn attacker(cx: &Context, store: &Store, ip: std::net::IpAddr) -> Result {
         joined(&seen.services)
     )?;
     for line in portrait::lines(&portrait.fingerprints, now) {
+        say!("{line}")?;
+    }
+    for line in habits::lines(&portrait.habits) {
         say!("{line}")?;
     }
     for row in &portrait.findings {

@@ -5,12 +5,14 @@
 #![forbid(unsafe_code)]
 
 mod agent;
+mod habits;
 mod proxy;
 mod quirks;
 mod rhythm;
 mod tools;
 
 pub use agent::{Agent, Category, Signal, agent};
+pub use habits::{AtService, Deed, Habits, habits};
 pub use proxy::{Claim, Claimed, claim};
 pub use quirks::{Casing, Quirks, quirks};
 pub use rhythm::{Behaviour, Rhythm, behaviour, rhythm};
