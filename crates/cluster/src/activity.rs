@@ -33,6 +33,8 @@ pub struct Features {
     pub tools: Vec<String>,
     pub payload_hashes: Vec<String>,
     pub c2_endpoints: Vec<String>,
+    /// User and password.
+    pub credentials: Vec<(String, String)>,
     /// By name of the decky; none where no phase is known.
     pub deckies: Vec<(String, Option<Stay>)>,
     /// From, to.
@@ -70,6 +72,7 @@ impl Features {
             features.tools.extend_from_slice(&activity.tools);
             features.payload_hashes.extend_from_slice(&observation.payload_hashes);
             features.c2_endpoints.extend_from_slice(&observation.c2_endpoints);
+            features.credentials.extend_from_slice(&observation.credentials);
             features
                 .windows
                 .extend(activity.visits.iter().map(|visit| (visit.start, visit.end)));
@@ -104,6 +107,7 @@ impl Features {
         sorted_set(&mut self.tools);
         sorted_set(&mut self.payload_hashes);
         sorted_set(&mut self.c2_endpoints);
+        sorted_set(&mut self.credentials);
     }
 }
 

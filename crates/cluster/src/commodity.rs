@@ -59,6 +59,11 @@ impl Commodity {
         self.names.contains_key(&key)
     }
 
+    /// Whether many use this password, whoever they are: lines of the family `credential` name passwords.
+    pub fn has_password(&self, secret: &str) -> bool {
+        self.contains(KeyHash::of(Family::Credential, secret))
+    }
+
     /// What the value is, for people.
     pub fn name(&self, key: KeyHash) -> Option<&str> {
         self.names.get(&key).map(|name| &**name)
@@ -74,7 +79,8 @@ fn entry(line: &str) -> Result<Option<(Family, &str, &str)>, String> {
     let (Some(family), Some(value), Some(name)) = (fields.next(), fields.next(), fields.next()) else {
         return Err("three fields are needed, divided by tabulators: family, value, name".to_owned());
     };
-    let known = Family::OBSERVED.into_iter().find(|known| known.as_str() == family);
+    let mut families = Family::OBSERVED.into_iter().chain([Family::Credential]);
+    let known = families.find(|known| known.as_str() == family);
     let known = known.ok_or_else(|| format!("`{family}` is no family of values"))?;
     Ok(Some((known, value, name)))
 }

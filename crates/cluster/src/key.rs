@@ -27,6 +27,8 @@ pub enum Family {
     C2,
     /// Not a value of its own: a common client together with the infrastructure it was seen with.
     Composite,
+    /// A user and a password, between campaigns alone.
+    Credential,
 }
 
 /// What a value of a family says at birth, before anybody counted how common it is.
@@ -87,7 +89,7 @@ impl Family {
         match self {
             Self::Ja3 | Self::Ja4 | Self::Ja4Quic | Self::Hassh | Self::Ja4h => Class::Fingerprint,
             Self::TlsCert | Self::SshHostKey | Self::SshPubKey | Self::Ipv6Iid => Class::Strong,
-            Self::Payload | Self::C2 | Self::Composite => Class::Infra,
+            Self::Payload | Self::C2 | Self::Composite | Self::Credential => Class::Infra,
         }
     }
 
@@ -136,6 +138,7 @@ impl Family {
             Self::Payload => "payload",
             Self::C2 => "c2",
             Self::Composite => "composite",
+            Self::Credential => "credential",
         }
     }
 }

@@ -44,7 +44,7 @@ impl Observation {
             Family::Ipv6Iid => &self.ipv6_iid,
             Family::Payload => &self.payload_hashes,
             Family::C2 => &self.c2_endpoints,
-            Family::Composite => &[],
+            Family::Composite | Family::Credential => &[],
         }
     }
 

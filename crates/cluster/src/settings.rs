@@ -46,6 +46,10 @@ pub struct Limits {
     pub crew_by_c2: usize,
     /// The same of a payload (identities).
     pub crew_by_payload: usize,
+    /// Holders a credential may have for it to say anything (identities).
+    pub crew_by_credential: usize,
+    /// Different credentials one may have tried for them to be what he knows, not what he guesses.
+    pub known_credentials: usize,
     /// Pairs are only counted out below a value with at most that many holders (identities).
     pub pairs_of: usize,
     /// A machine on which more than that many take over is a crossroads; so is a hand-over (identities).
@@ -97,6 +101,8 @@ impl Default for Limits {
             guard_rounds: 3,
             crew_by_c2: 64,
             crew_by_payload: 8,
+            crew_by_credential: 5,
+            known_credentials: 4,
             pairs_of: 64,
             handoff_partners: 8,
         }

