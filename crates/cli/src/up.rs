@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use bus::Pattern;
-use engine::Docker;
 use engine::apply::Options;
+use engine::{Docker, Lock};
 use model::fleet::{DeckySpec, FleetSpec};
 use owo_colors::OwoColorize as _;
 use store::{Filter, OriginFilter, Page, Store};
@@ -48,6 +48,7 @@ pub async fn up(cx: &Context, asked: &args::Up) -> Result {
         Some(fleet) => fleet,
         None => first(cx, asked, &catalogue, &store, &docker).await?,
     };
+    let place = watching(cx).await?;
     let bar = Bar::start(cx.out);
     match stand(cx, &catalogue, &docker, &store, fleet, &Options::default(), None, bar).await {
         // What stands is watched: an intruder may have taken the rest down, and it comes back by itself.
@@ -110,6 +111,7 @@ pub async fn up(cx: &Context, asked: &args::Up) -> Result {
     cx.out.note("stopping");
     crew.stop().await;
     bus.close().await;
+    place.remove().map_err(engine_failed)?;
     if asked.ephemeral {
         let bar = Bar::start(cx.out);
         let hand = grid::hand(cx, &docker, &store)?;
@@ -120,6 +122,20 @@ pub async fn up(cx: &Context, asked: &args::Up) -> Result {
             .note("the deckies stay up: `decnet up` watches them again, `decnet teardown --all` removes them");
     }
     crew::sickness(ended)
+}
+
+/// Two that watch one grid would take each other's word for what the walls stop.
+async fn watching(cx: &Context) -> Result<Lock> {
+    Lock::watch(&grid::paths(cx), "decnet up")
+        .await
+        .map_err(|error| match error {
+            engine::Error::Locked { holder, .. } => {
+                Failure::new(Code::Conflict, format!("the grid is watched already, by {holder}"))
+                    .help("`decnet events --follow` shows what happens; end the other one to watch here")
+                    .into()
+            }
+            other => engine_failed(other),
+        })
 }
 
 fn stands_partly(error: &anyhow::Error) -> bool {

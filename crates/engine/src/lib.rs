@@ -33,6 +33,7 @@ pub use error::{Error, Kind};
 pub use guard::Guard;
 pub use images::Images;
 pub use labels::Scope;
+pub use lock::Lock;
 pub use logs::{Frame, Logs, Speaker};
 pub use network::Networks;
 pub use progress::Progress;

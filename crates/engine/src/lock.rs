@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
+use crate::Paths;
 use crate::error::Error;
 use crate::labels::Scope;
 
-/// Held while the grid is being changed, or looked after.
+/// Held while the grid is being changed, looked after, or watched.
 #[derive(Debug)]
-pub(crate) struct Lock {
+pub struct Lock {
     held: Flock<File>,
     path: PathBuf,
 }
@@ -60,8 +61,13 @@ impl Lock {
         Ok(Self { held, path })
     }
 
+    /// Takes the place of the one process that watches the grid of `paths`; an error naming it when there is one.
+    pub async fn watch(paths: &Paths, what_for: &str) -> Result<Self, Error> {
+        Self::take(&paths.run(), &Scope::named("watch"), what_for).await
+    }
+
     /// Gives it up with its file, where nothing is left to be locked.
-    pub(crate) fn remove(self) -> Result<(), Error> {
+    pub fn remove(self) -> Result<(), Error> {
         let doing = || format!("removing {}", self.path.display());
         std::fs::remove_file(&self.path).map_err(Error::io(doing()))?;
         drop(self.held);

@@ -250,6 +250,15 @@ fn an_unknown_flag_is_usage() {
 }
 
 #[test]
+fn a_grid_is_watched_once() {
+    grid();
+    let (code, said) = refused(&["up"]);
+    assert_eq!(code, 5, "{said}");
+    assert!(said.contains("watched already, by `decnet up`, process"), "{said}");
+    assert!(said.contains("decnet events --follow"), "{said}");
+}
+
+#[test]
 fn an_identical_deploy_changes_nothing() {
     let ids =
         || must("docker ps --no-trunc --filter label=decnet.scope=fleet --format '{{.ID}} {{.Names}}' | sort").unwrap();

@@ -18,9 +18,10 @@ echo CONTAINERS; docker ps -a --format '{{.Names}}' | sort; \
 echo IMAGES; docker images -a --format '{{.ID}} {{.Repository}}:{{.Tag}}' | sort; \
 echo VOLUMES; docker volume ls -q | sort; \
 echo NAMESPACES; ip netns list | sort; \
-echo FILES; find /etc /var/lib /run /tmp -xdev -newer @mark@ -type f 2>/dev/null \
+echo FILES; find /etc /var/lib /run -xdev -newer @mark@ -type f 2>/dev/null \
   | grep -vE '^/var/lib/docker/|^/run/docker|^/run/containerd|^/var/lib/containerd|/dockerd?.pid$' \
-  | xargs -r grep -liE 'decnet|decky' 2>/dev/null | sort; true";
+  | xargs -r grep -liE 'decnet|decky' 2>/dev/null | sort; \
+find /tmp -xdev -newer @mark@ -iname '*decnet*' -o -newer @mark@ -iname '*decky*' 2>/dev/null | sort; true";
 
 #[test]
 fn a_subnet_another_network_has_is_refused() {
