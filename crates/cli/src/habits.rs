@@ -9,7 +9,7 @@ use store::StoredEvent;
 use crate::feed::clean;
 
 /// What looks on is not what the attacker visits.
-const ONLOOKERS: [&str; 3] = ["sniffer", "prober", "system"];
+pub const ONLOOKERS: [&str; 3] = ["sniffer", "prober", "system"];
 /// Agents that are shown; `--json` has them all.
 const SHOWN: usize = 5;
 

@@ -30,6 +30,7 @@ mod rulebook;
 mod sessions;
 mod simulate;
 mod status;
+mod traversals;
 mod up;
 mod when;
 
@@ -68,6 +69,7 @@ async fn run(cli: Cli) -> Result {
         Command::Images(asked) => images::images(&cx, &asked).await,
         Command::Events(asked) => query::events(&cx, &asked).await,
         Command::Attackers(asked) => query::attackers(&cx, &asked).await,
+        Command::Traversals(asked) => traversals::traversals(&cx, &asked).await,
         Command::Credentials(asked) => query::credentials(&cx, &asked).await,
         Command::Probe(asked) => probe::probe(&cx, &asked).await,
         Command::Collect => crew::alone(&cx, crew::Part::Collect, None).await,

@@ -19,7 +19,7 @@ use crate::when;
 /// How often `--follow` looks for what is new.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Events of one address from which its habits are read, the newest.
-const DEEDS: u32 = 10_000;
+pub const DEEDS: u32 = 10_000;
 const EMPTY: &str = "nothing yet: attack a decky, or look with fewer filters (`decnet status` tells their addresses)";
 
 pub async fn events(cx: &Context, asked: &args::Events) -> Result {

@@ -10,6 +10,7 @@ mod proxy;
 mod quirks;
 mod rhythm;
 mod tools;
+mod traversal;
 
 pub use agent::{Agent, Category, Signal, agent};
 pub use habits::{AtService, Deed, Habits, habits};
@@ -17,3 +18,4 @@ pub use proxy::{Claim, Claimed, claim};
 pub use quirks::{Casing, Quirks, quirks};
 pub use rhythm::{Behaviour, Rhythm, behaviour, rhythm};
 pub use tools::{beacon_tools, header_tool};
+pub use traversal::{Hop, Traversal, traversal};

@@ -94,6 +94,8 @@ pub enum Command {
     Events(Events),
     /// Who came: one row an address.
     Attackers(Attackers),
+    /// Who went from decky to decky, and which way.
+    Traversals(Traversals),
     /// What they tried to log in with.
     Credentials(Credentials),
     /// Shells they had, recorded.

@@ -84,6 +84,15 @@ pub enum FindingsCommand {
 }
 
 #[derive(Debug, Args)]
+pub struct Traversals {
+    /// Deckies an address must have been at.
+    #[arg(long, short, default_value_t = 2, value_name = "N")]
+    pub min_deckies: usize,
+    #[command(flatten)]
+    pub filter: Filter,
+}
+
+#[derive(Debug, Args)]
 pub struct Credentials {
     /// Only secrets seen on several deckies or from several addresses.
     #[arg(long)]

@@ -1,8 +1,8 @@
 //! What attackers' tools get, and what of it lands in the store.
 
 use e2e::attacker::Attacker;
-use e2e::grid::{NGINX, PASSWORD, ROOT_PASSWORD, SSH, USER, grid};
-use e2e::tools::{must, sh, sh_within};
+use e2e::grid::{APACHE, NGINX, PASSWORD, ROOT_PASSWORD, SSH, USER, grid};
+use e2e::tools::{must, sh, sh_within, until};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -293,6 +293,33 @@ fn the_attacker_is_one_row_with_all_it_did() {
         .collect();
     assert_eq!(mine.len(), 1, "{rows}");
     assert!(mine[0]["events"].as_u64().unwrap() > 0, "{rows}");
+}
+
+#[test]
+fn the_way_from_decky_to_decky_and_the_habits_are_told() {
+    grid();
+    for host in [NGINX, APACHE] {
+        must(&format!(
+            "curl -s -H 'X-Forwarded-For: 8.8.8.8' http://{host}/ >/dev/null"
+        ))
+        .unwrap();
+    }
+    until("a way over two deckies", Duration::from_secs(20), || {
+        let ways = grid().json(&["traversals", "--json"])?;
+        let mut ways = ways.as_array().into_iter().flatten();
+        let mine = ways.find(|way| way["attacker_ip"] == ATTACKER);
+        Ok(mine
+            .filter(|way| way["path"].as_str().is_some_and(|path| path.contains(" → ")))
+            .cloned())
+    })
+    .unwrap();
+    let seen = grid().json(&["attackers", "show", ATTACKER, "--json"]).unwrap();
+    let habits = &seen["habits"];
+    assert_eq!(habits["claims"][0]["claimed"], "8.8.8.8", "{habits}");
+    assert!(
+        habits["tools"].as_array().unwrap().iter().any(|tool| tool == "curl"),
+        "{habits}"
+    );
 }
 
 fn text(event: &Value, field: &str) -> String {
