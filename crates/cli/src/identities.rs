@@ -10,6 +10,7 @@ use uuid::Uuid;
 use workers::clustering::{Known, pins, project};
 
 use crate::args;
+use crate::coherence::{self, Coherence};
 use crate::context::Context;
 use crate::exit::{Code, Coded as _, Failure, Result};
 use crate::feed::clean;
@@ -115,6 +116,9 @@ struct Portrait {
     rows: Vec<Uuid>,
     /// Addresses, or identities.
     of: Vec<String>,
+    /// Of an identity: how each fingerprint held over time.
+    #[serde(skip_serializing_if = "Coherence::is_empty")]
+    attribution: Coherence,
 }
 
 async fn portrait(store: &Store, level: Level, id: Uuid) -> Result<Portrait> {
@@ -122,10 +126,16 @@ async fn portrait(store: &Store, level: Level, id: Uuid) -> Result<Portrait> {
     let groups = store.groups(level);
     let rows = groups.merged(group.id).await.or_exit(Code::Unreachable)?;
     let members = groups.members(&rows).await.or_exit(Code::Unreachable)?;
+    let of: Vec<String> = members.into_iter().map(|(member, _)| member).collect();
+    let attribution = match level {
+        Level::Identity => coherence::of(store, &of).await?,
+        Level::Campaign => Coherence::new(),
+    };
     Ok(Portrait {
         group,
         rows,
-        of: members.into_iter().map(|(member, _)| member).collect(),
+        of,
+        attribution,
     })
 }
 
@@ -166,6 +176,9 @@ fn show(cx: &Context, portrait: &Portrait, what: &str) -> Result {
         for value in values {
             say!("  {name:<9} {}", clean(value))?;
         }
+    }
+    for line in coherence::lines(&portrait.attribution) {
+        say!("{line}")?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 mod args;
 mod catalogue;
 mod cluster;
+mod coherence;
 mod context;
 mod crew;
 mod deploy;

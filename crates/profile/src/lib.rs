@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod agent;
+mod attribution;
 mod habits;
 mod proxy;
 mod quirks;
@@ -13,6 +14,7 @@ mod tools;
 mod traversal;
 
 pub use agent::{Agent, Category, Signal, agent};
+pub use attribution::{Attribution, Kind, Measured, State, attribution, suspects};
 pub use habits::{AtService, Deed, Habits, habits};
 pub use proxy::{Claim, Claimed, claim};
 pub use quirks::{Casing, Quirks, quirks};
