@@ -27,8 +27,10 @@ use crate::orders;
 use crate::sysctls;
 use crate::wall::Wall;
 
-/// How often a starting machine is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(25);
+/// Until a starting machine is looked at again; half as long again each time, up to the longest. The kernel walks its
+/// whole table of connections for each look.
+const FIRST_LOOK: Duration = Duration::from_millis(60);
+const LONGEST_LOOK: Duration = Duration::from_millis(250);
 /// How often a machine is asked whether it still lives the same life.
 const CHECK_LIFE_EVERY: Duration = Duration::from_secs(1);
 /// Suffix of the name of a container that is to replace another; no decky's name can end like this.
@@ -233,7 +235,7 @@ impl Containers {
         let life = self.life(id, decky).await?;
         let namespace = life.namespace(decky)?;
         let deadline = Instant::now() + limit;
-        let mut checked = Instant::now();
+        let (mut checked, mut pause) = (Instant::now(), FIRST_LOOK);
         loop {
             let open = namespace
                 .listening()
@@ -252,7 +254,8 @@ impl Containers {
                     });
                 }
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 3 / 2).min(LONGEST_LOOK);
         }
     }
 

@@ -62,7 +62,7 @@ pub fn forge_missing(
     }
 }
 
-/// The decky has to get keys before it is deployed.
+/// The decky has to get keys before it is deployed. A machine has those of the services it runs.
 pub fn lacks_keys(decky: &DeckySpec) -> bool {
     let Keys {
         ssh_ed25519,
@@ -71,9 +71,18 @@ pub fn lacks_keys(decky: &DeckySpec) -> bool {
         tls_cert,
         tls_key,
     } = &decky.machine.keys;
-    [ssh_ed25519, ssh_ecdsa, ssh_rsa, tls_cert, tls_key]
-        .iter()
-        .any(|key| key.is_empty())
+    let lacks = |keys: &[&String]| keys.iter().any(|key| key.is_empty());
+    (runs_ssh(&decky.machine) && lacks(&[ssh_ed25519, ssh_ecdsa, ssh_rsa]))
+        || (speaks_tls(&decky.machine) && lacks(&[tls_cert, tls_key]))
+}
+
+fn runs_ssh(machine: &MachineSpec) -> bool {
+    machine.services.iter().any(|service| service.slug == "ssh")
+}
+
+fn speaks_tls(machine: &MachineSpec) -> bool {
+    let mut ports = machine.services.iter().flat_map(|service| &service.ports);
+    ports.any(|port| port.tls)
 }
 
 /// The decky's keys with those it lacks made; the others stay.
@@ -81,8 +90,10 @@ pub fn forge(catalogue: &Catalogue, decky: &DeckySpec, now: OffsetDateTime) -> R
     let machine = &decky.machine;
     let seed = Seed::from_hex(&machine.seed).ok_or_else(|| failed(decky, "the seed is not 64 hex digits"))?;
     let mut keys = machine.keys.clone();
-    ssh_keys(&seed, &machine.hostname, &mut keys).map_err(|error| failed(decky, error))?;
-    if keys.tls_cert.is_empty() || keys.tls_key.is_empty() {
+    if runs_ssh(machine) {
+        ssh_keys(&seed, &machine.hostname, &mut keys).map_err(|error| failed(decky, error))?;
+    }
+    if speaks_tls(machine) && (keys.tls_cert.is_empty() || keys.tls_key.is_empty()) {
         let style = catalogue.distro(&machine.distro)?.certificate;
         let tls_key = rsa_pem(&seed, "keys/tls").map_err(|error| failed(decky, error))?;
         keys.tls_cert = certificate::issue(style, &certificate_name(machine), &tls_key, &seed, now)

@@ -34,6 +34,20 @@ fn no_two_deckies_share_a_key_and_each_keeps_its_own() {
 }
 
 #[test]
+fn a_machine_has_the_keys_of_the_services_it_runs() {
+    let catalogue = Catalogue::builtin().unwrap();
+    let mut decky = testing::planned(&catalogue, &["debian"]).deckies.remove(0);
+    decky.machine.services.retain(|service| service.slug == "ssh");
+    let keys = forge(&catalogue, &decky, testing::NOW).unwrap();
+    assert!(!keys.ssh_rsa.is_empty() && keys.tls_key.is_empty() && keys.tls_cert.is_empty());
+    decky.machine.keys = keys;
+    assert!(!lacks_keys(&decky));
+    decky.machine.services.clear();
+    decky.machine.keys = Keys::default();
+    assert!(!lacks_keys(&decky));
+}
+
+#[test]
 fn only_what_is_missing_is_made() {
     let catalogue = Catalogue::builtin().unwrap();
     let mut fleet = testing::planned(&catalogue, &["debian"]);

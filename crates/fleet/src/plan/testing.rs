@@ -101,7 +101,7 @@ pub(crate) fn planned(catalogue: &Catalogue, distros: &[&str]) -> FleetSpec {
     };
     let decky = |(n, distro): (usize, &&str)| Wanted {
         distros: Distros::Named(vec![(*distro).to_owned()]),
-        ..running(&format!("m{n}"), &["ssh"])
+        ..running(&format!("m{n}"), &["ssh", "https"])
     };
     world
         .plan(distros.iter().enumerate().map(decky).collect())
