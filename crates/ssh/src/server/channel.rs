@@ -1,0 +1,93 @@
+//! One channel's windows and ends (RFC 4254 §5).
+
+/// OpenSSH's `CHAN_SES_WINDOW_DEFAULT` and `CHAN_TCP_WINDOW_DEFAULT`.
+pub(super) const WINDOW: u32 = 64 * 32 * 1024;
+/// The most we take in one message.
+pub(super) const PACKET: u32 = 32 * 1024;
+/// What a peer may send beyond its window before OpenSSH has had enough.
+const TOLERANCE: u32 = WINDOW / 10;
+
+pub(super) struct Channel {
+    /// The peer's number of it.
+    pub(super) peer: u32,
+    /// A session's, which gets its window when a program starts.
+    pub(super) session: bool,
+    pub(super) stage: Stage,
+    /// What the peer takes.
+    pub(super) outgoing: u32,
+    pub(super) largest: u32,
+    /// What we take.
+    incoming: u32,
+    consumed: u32,
+    exceeded: u32,
+    /// The peer said that no more bytes will come.
+    pub(super) ended: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// The caller has not decided.
+    Wanted,
+    /// A session without a program.
+    Idle,
+    Open,
+    /// We said that we have done with it.
+    Left,
+}
+
+// === impl Channel ===
+
+impl Channel {
+    pub(super) fn new(peer: u32, session: bool, outgoing: u32, largest: u32) -> Self {
+        Self {
+            peer,
+            session,
+            stage: Stage::Wanted,
+            outgoing,
+            largest,
+            incoming: 0,
+            consumed: 0,
+            exceeded: 0,
+            ended: false,
+        }
+    }
+
+    /// The window a peer is told of when the channel is there.
+    pub(super) fn confirm(&mut self) -> u32 {
+        (self.stage, self.incoming) = match self.session {
+            true => (Stage::Idle, 0),
+            false => (Stage::Open, WINDOW),
+        };
+        self.incoming
+    }
+
+    /// A program starts: what the window grows by.
+    pub(super) fn start(&mut self) -> u32 {
+        self.stage = Stage::Open;
+        self.incoming += WINDOW;
+        WINDOW
+    }
+
+    /// Takes so many bytes of the peer; whether they are heard, or none when it has gone too far.
+    pub(super) fn take(&mut self, bytes: usize) -> Option<bool> {
+        let bytes = u32::try_from(bytes).ok()?;
+        if bytes <= self.incoming {
+            self.incoming -= bytes;
+            return Some(true);
+        }
+        self.exceeded = self.exceeded.saturating_add(bytes - self.incoming);
+        (self.exceeded <= TOLERANCE).then_some(false)
+    }
+
+    /// The caller has done with so many bytes: what the window grows by, if it is time.
+    pub(super) fn consume(&mut self, bytes: usize) -> Option<u32> {
+        self.consumed = self.consumed.saturating_add(u32::try_from(bytes).ok()?);
+        let used = WINDOW.saturating_sub(self.incoming);
+        let due = used > PACKET * 3 || self.incoming < WINDOW / 2;
+        let grows = self.stage == Stage::Open && !self.ended && due && self.consumed > 0;
+        grows.then(|| {
+            self.incoming += self.consumed;
+            std::mem::take(&mut self.consumed)
+        })
+    }
+}
