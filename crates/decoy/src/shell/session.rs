@@ -9,7 +9,6 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::process::Child;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Started;
@@ -23,13 +22,16 @@ const DRAIN: Duration = Duration::from_millis(100);
 
 /// From the peer to the program. The peer's going away is the end of the queue.
 pub enum Input {
-    /// The permit is the bytes' room in the budget of all queued input.
-    Bytes(bytes::Bytes, Option<OwnedSemaphorePermit>),
+    /// The room is dropped when the program has taken the bytes.
+    Bytes(bytes::Bytes, Option<Room>),
     Resize(u16, u16),
     Signal(Signal),
     /// No more bytes will come; output is still wanted.
     End,
 }
+
+/// The place of bytes among all queued input, for as long as it is held.
+pub type Room = Box<dyn std::any::Any + Send + Sync>;
 
 /// Where a program's output goes.
 pub type Sink = Box<dyn AsyncWrite + Send + Unpin>;

@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex};
 
 use ssh::{Attempt, Event, Exit, HostKey, Moduli, Opening, Profile, Random, Refusal, Request, Server, Stream, Verdict};
 
-pub const PASSWORD: &str = "sesame";
+pub(crate) const PASSWORD: &str = "sesame";
 
-pub struct Stand {
-    pub port: u16,
-    pub folder: tempfile::TempDir,
+pub(crate) struct Stand {
+    pub(crate) port: u16,
+    pub(crate) folder: tempfile::TempDir,
     events: Arc<Mutex<Vec<Event>>>,
 }
 
@@ -37,7 +37,7 @@ impl Random for Urandom {
 // === impl Stand ===
 
 impl Stand {
-    pub fn new(version: &str, renew_after: Option<u64>) -> Self {
+    pub(crate) fn new(version: &str, renew_after: Option<u64>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let keys = ["rsa", "ecdsa", "ed25519"].map(|kind| {
             let path = folder.path().join(kind);
@@ -68,7 +68,7 @@ impl Stand {
     }
 
     /// Runs a shell line, with the port and the folder filled in.
-    pub fn run(&self, line: &str) -> Output {
+    pub(crate) fn run(&self, line: &str) -> Output {
         let line = line
             .replace("{port}", &self.port.to_string())
             .replace("{folder}", &self.folder.path().display().to_string())
@@ -79,7 +79,7 @@ impl Stand {
     }
 
     /// What a line wrote, which must end well.
-    pub fn must(&self, line: &str) -> String {
+    pub(crate) fn must(&self, line: &str) -> String {
         let out = self.run(line);
         let text = String::from_utf8_lossy(&out.stdout).into_owned();
         assert!(
@@ -90,7 +90,7 @@ impl Stand {
         text
     }
 
-    pub fn events(&self) -> Vec<Event> {
+    pub(crate) fn events(&self) -> Vec<Event> {
         self.events.lock().unwrap().clone()
     }
 }

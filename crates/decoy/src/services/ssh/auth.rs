@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use model::detail::{Login, Secret};
 use model::event::Fields;
+use ssh::{Attempt, Key, Verdict};
 use time::OffsetDateTime;
 
 use super::keys;
-use super::seam::{Attempt, Key, Verdict};
 use crate::conn::Log;
 use crate::machine::{Account, Machine, login_records};
 use crate::shell::spread;
@@ -46,19 +46,20 @@ impl Guard {
     }
 
     /// Judges a try and tells it; takes the time the real one takes.
-    pub async fn judge(&mut self, user: &str, attempt: Attempt<'_>) -> Verdict {
+    pub async fn judge(&mut self, user: &str, attempt: &Attempt) -> Verdict {
         self.tries += 1;
         match attempt {
             Attempt::None => self.none(user),
             Attempt::Password(password) => self.password(user, "password", password).await,
             Attempt::Dialogue if self.dialogue => Verdict::Ask(PROMPT),
-            Attempt::Dialogue => self.failed(),
+            Attempt::Dialogue | Attempt::Unknown => self.failed(),
             Attempt::Answers(answers) => {
                 let answer = answers.first().map(Vec::as_slice).unwrap_or_default();
                 self.password(user, "keyboard-interactive", answer).await
             }
             Attempt::Offered(key) => self.offered(user, key),
-            Attempt::Signed(key) => self.signed(user, key),
+            Attempt::Signed(key) => self.signed(user, key, true),
+            Attempt::Forged(key) => self.signed(user, key, false),
         }
     }
 
@@ -102,8 +103,8 @@ impl Guard {
         self.failed()
     }
 
-    fn signed(&mut self, user: &str, key: &Key) -> Verdict {
-        let account = self.authorized(user, key);
+    fn signed(&mut self, user: &str, key: &Key, verified: bool) -> Verdict {
+        let account = self.authorized(user, key).filter(|_| verified);
         self.tell(
             user,
             "publickey",

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use model::detail::SessionStart;
 use model::event::Fields;
+use ssh::{Exit, Request};
 use time::OffsetDateTime;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use super::conversation::{Ends, Shared};
 use super::scp::ScpTap;
-use super::seam::{Exit, Outlet, Request, Start};
+use super::seam::{Outlet, Start};
 use super::sftp::SftpTap;
 use crate::conn::Log;
 use crate::machine::Account;
@@ -92,7 +93,7 @@ impl SessionChannel {
             setup.tell(&request);
         }
         match request {
-            Request::Terminal(terminal) => self.setup.as_mut().is_some_and(|setup| setup.take_terminal(terminal)),
+            Request::Terminal(wanted) => self.setup.as_mut().is_some_and(|setup| setup.take_terminal(wanted)),
             Request::Variable { name, value } => self
                 .setup
                 .as_mut()
@@ -102,7 +103,7 @@ impl SessionChannel {
             Request::Subsystem(name) => self
                 .sftp_server(&name)
                 .is_some_and(|path| self.launch(Wish::Sftp(path))),
-            Request::Resize { cols, rows } => self.input.send(Input::Resize(cols, rows)).is_ok(),
+            Request::Resize { cols, rows } => self.input.send(Input::Resize(cells(cols), cells(rows))).is_ok(),
             Request::Signal(name) => {
                 let signal = signal(&name).filter(|_| self.signals);
                 signal.is_some_and(|signal| self.input.send(Input::Signal(signal)).is_ok())
@@ -132,9 +133,14 @@ impl SessionChannel {
 // === impl Setup ===
 
 impl Setup {
-    fn take_terminal(&mut self, terminal: Terminal) -> bool {
+    fn take_terminal(&mut self, wanted: ssh::Terminal) -> bool {
         let first = self.terminal.is_none();
-        self.terminal.get_or_insert(terminal);
+        self.terminal.get_or_insert_with(|| Terminal {
+            term: wanted.term,
+            cols: cells(wanted.cols),
+            rows: cells(wanted.rows),
+            modes: wanted.modes,
+        });
         first
     }
 
@@ -269,8 +275,8 @@ impl Setup {
                 "pty_req",
                 vec![
                     ("term", terminal.term.as_str().into()),
-                    ("cols", terminal.cols.into()),
-                    ("rows", terminal.rows.into()),
+                    ("cols", cells(terminal.cols).into()),
+                    ("rows", cells(terminal.rows).into()),
                     ("modes", terminal.modes.len().into()),
                 ],
             ),
@@ -298,6 +304,10 @@ impl Setup {
 /// Bytes of a peer's texts in one event.
 const MAX_TEXT: usize = 512;
 const MAX_COMMAND: usize = 2048;
+
+fn cells(number: u32) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
+}
 
 fn cut(text: &str, max: usize) -> String {
     text[..text.floor_char_boundary(max)].to_owned()

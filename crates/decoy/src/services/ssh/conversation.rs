@@ -7,14 +7,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use base64::Engine as _;
 use model::event::{Endpoint, Fields};
+use ssh::{Attempt, Opening, Refusal, Request, Verdict};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::{Notify, Semaphore};
 
 use super::auth::Guard;
 use super::channel::SessionChannel;
 use super::forward;
-use super::seam::{Attempt, Opening, Refusal, Request, Start, Verdict};
+use super::kexinit::{self, KexInit};
+use super::pipe::Room;
+use super::seam::Start;
 use crate::conn::Log;
 use crate::machine::Machine;
 use crate::shell::session::Input;
@@ -25,6 +29,10 @@ const MAX_CHANNELS: usize = 64;
 const MAX_SESSIONS: usize = 10;
 /// Queued input of all connections together; beyond it peers wait.
 pub const INPUT_BUDGET: usize = 64 << 20;
+
+/// Characters of a client's identification, and bytes of a line that is none, that are reported.
+const MAX_VERSION: usize = 512;
+const MAX_LINE: usize = 1024;
 
 /// What all connections of the service share.
 pub struct Shared {
@@ -77,7 +85,34 @@ impl Conversation {
         self.authenticated.clone()
     }
 
-    pub async fn authenticate(&mut self, user: &str, attempt: Attempt<'_>) -> Verdict {
+    /// What all connections' queued input is taken from.
+    pub fn budget(&self) -> Arc<Semaphore> {
+        self.shared.budget.clone()
+    }
+
+    pub fn identified(&self, line: &[u8]) {
+        let version: String = crate::shell::recorder::text(line).chars().take(MAX_VERSION).collect();
+        let fields = Fields::from_iter([("ssh_version".to_owned(), version.into())]);
+        self.log.report_as("client_banner", fields);
+    }
+
+    /// The client's first line was none, and was answered so.
+    pub fn rejected(&self, line: &[u8], answer: &'static str) {
+        let line = &line[..line.len().min(MAX_LINE)];
+        self.log.report(model::detail::ProtocolError {
+            reason: answer.trim_end().into(),
+            data_b64: base64::engine::general_purpose::STANDARD.encode(line),
+        });
+    }
+
+    /// The client's proposal for the exchange of keys.
+    pub fn proposed(&self, payload: &[u8]) {
+        if let Some(proposal) = KexInit::parse(payload) {
+            self.log.report_as("hassh", kexinit::fields(&proposal));
+        }
+    }
+
+    pub async fn authenticate(&mut self, user: &str, attempt: &Attempt) -> Verdict {
         let offered = matches!(attempt, Attempt::Offered(_));
         let verdict = self.guard.judge(user, attempt).await;
         if verdict == Verdict::Accept && !offered {
@@ -95,7 +130,7 @@ impl Conversation {
             .count();
         let session = opening == Opening::Session;
         if self.channels.len() >= MAX_CHANNELS || (session && sessions >= MAX_SESSIONS) {
-            return futures_util::future::ready(Err(Refusal::Prohibited)).boxed();
+            return futures_util::future::ready(Err(Refusal::Failed)).boxed();
         }
         self.tell_opening(&opening);
         match opening {
@@ -109,7 +144,7 @@ impl Conversation {
                 None => futures_util::future::ready(Err(Refusal::Prohibited)).boxed(),
             },
             Opening::DirectUnix { .. } | Opening::X11 { .. } => {
-                futures_util::future::ready(Err(Refusal::Prohibited)).boxed()
+                futures_util::future::ready(Err(Refusal::Failed)).boxed()
             }
         }
     }
@@ -122,14 +157,12 @@ impl Conversation {
         }
     }
 
-    /// Takes bytes for a channel; waits while too many are queued everywhere.
-    pub async fn data(&mut self, id: u32, bytes: Bytes) {
-        let Some(sender) = self.input(id) else { return };
-        let sender = sender.clone();
-        let room = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        let permit = self.shared.budget.clone().acquire_many_owned(room).await.ok();
-        // A program that has ended takes no more.
-        let _ = sender.send(Input::Bytes(bytes, permit));
+    /// Takes bytes for a channel.
+    pub fn data(&mut self, id: u32, bytes: Bytes, room: Room) {
+        if let Some(sender) = self.input(id) {
+            // A program that has ended takes no more.
+            let _ = sender.send(Input::Bytes(bytes, Some(Box::new(room))));
+        }
     }
 
     pub fn eof(&mut self, id: u32) {

@@ -4,11 +4,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use model::event::Endpoint;
+use ssh::Refusal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::seam::{Outlet, Refusal, Start};
+use super::seam::{Outlet, Start};
 use crate::shell::session::Input;
 
 const PATIENCE: Duration = Duration::from_secs(10);

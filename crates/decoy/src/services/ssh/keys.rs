@@ -3,8 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD as B64, STANDARD_NO_PAD};
 use sha2::{Digest, Sha256};
-
-use super::seam::Key;
+use ssh::Key;
 
 /// Bytes of such a file that are read.
 pub const MAX_FILE: usize = 256 * 1024;

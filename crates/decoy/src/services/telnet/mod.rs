@@ -27,7 +27,7 @@ use crate::conn::{Conn, Counted, Log};
 use crate::machine::login_records;
 use crate::machine::{Account, Machine};
 use crate::shell::environment::{self, Environment};
-use crate::shell::session::{self, Input};
+use crate::shell::session::{self, Input, Room};
 use crate::shell::tape::Tape;
 use crate::shell::watch::Lookout;
 use crate::shell::{Program, Terminal, greeting, recorder, spread, start};
@@ -330,7 +330,7 @@ impl Client {
             let mut permit = room.clone().acquire_many_owned(n as u32).await.ok();
             for heard in self.decoder.push(&chunk[..n]) {
                 let input = match heard {
-                    Heard::Data(data) => Input::Bytes(data.into(), permit.take()),
+                    Heard::Data(data) => Input::Bytes(data.into(), permit.take().map(|permit| Box::new(permit) as Room)),
                     Heard::Sub {
                         option: options::NAWS,
                         data,
