@@ -185,9 +185,8 @@ mod tests {
             // Two raised to the third: the secret is our own public value raised to it.
             let (ours, secret) = group.respond(&[8], &mut Counting::default()).unwrap();
             let bits = group.bits();
-            let params = BoxedMontyParams::new_vartime(
-                Odd::new(BoxedUint::from_be_slice(&group.prime, bits).unwrap()).unwrap(),
-            );
+            let params =
+                BoxedMontyParams::new_vartime(Odd::new(BoxedUint::from_be_slice(&group.prime, bits).unwrap()).unwrap());
             let base = BoxedMontyForm::new(BoxedUint::from_be_slice(&ours, bits).unwrap(), &params);
             let cube = base.pow(&BoxedUint::from_be_slice(&[3], 8).unwrap()).retrieve();
             assert_eq!(*cube.to_be_bytes(), secret[..], "{number}");
@@ -215,7 +214,10 @@ mod tests {
         let moduli = Moduli::parse(file.as_bytes());
         assert_eq!(moduli.0.len(), 2);
         let bits = |moduli: &Moduli, least, wished, most| {
-            moduli.choose(least, wished, most, &mut Counting::default()).unwrap().bits()
+            moduli
+                .choose(least, wished, most, &mut Counting::default())
+                .unwrap()
+                .bits()
         };
         assert_eq!(bits(&moduli, 2048, 2048, 8192), 2048);
         assert_eq!(bits(&moduli, 2048, 3072, 8192), 4096);

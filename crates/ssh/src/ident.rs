@@ -36,9 +36,15 @@ pub fn parse(bytes: &[u8]) -> Heard {
 fn judge(line: &[u8], len: usize) -> Heard {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     match protocol(&String::from_utf8_lossy(line)) {
-        Some(2) => Heard::Version { line: line.to_vec(), len },
+        Some(2) => Heard::Version {
+            line: line.to_vec(),
+            len,
+        },
         // A client of the time of both.
-        Some(1) if line.starts_with(b"SSH-1.99-") => Heard::Version { line: line.to_vec(), len },
+        Some(1) if line.starts_with(b"SSH-1.99-") => Heard::Version {
+            line: line.to_vec(),
+            len,
+        },
         Some(_) => Heard::Refused { answer: MAJOR, len },
         None => Heard::Refused { answer: INVALID, len },
     }

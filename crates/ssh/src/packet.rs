@@ -166,7 +166,9 @@ impl Inbound {
         if padding < LEAST_PADDING {
             return Err(Fault::Said(format!("Corrupted padlen {padding} on input.")));
         }
-        let content = packet.get(5..(4 + length).saturating_sub(padding)).ok_or(Fault::Silent)?;
+        let content = packet
+            .get(5..(4 + length).saturating_sub(padding))
+            .ok_or(Fault::Silent)?;
         let payload = match &mut self.inflate {
             Some(inflate) => inflate.expand(content).ok_or(Fault::Silent)?,
             None => content.to_vec(),

@@ -169,8 +169,14 @@ mod tests {
     fn everything_a_release_proposes_can_be_done() {
         for version in ["7.4", "8.2p1", "8.7", "8.9p1", "9.2p1", "9.3", "9.6", "9.9p1"] {
             let release = of(&format!("OpenSSH_{version}"));
-            assert!(release.kex.iter().all(|name| exchange::find(name).is_some()), "{version}");
-            assert!(release.ciphers.iter().all(|name| cipher::find(name).is_some()), "{version}");
+            assert!(
+                release.kex.iter().all(|name| exchange::find(name).is_some()),
+                "{version}"
+            );
+            assert!(
+                release.ciphers.iter().all(|name| cipher::find(name).is_some()),
+                "{version}"
+            );
             assert!(release.macs.iter().all(|name| mac::find(name).is_some()), "{version}");
         }
     }

@@ -16,7 +16,10 @@ fn client(options: &str) -> String {
 
 /// Logs in, and moves bytes both ways.
 fn works(stand: &Stand, options: &str) {
-    let line = format!("head -c 100000 /dev/zero | {} 'wc -c; echo oops >&2' 2>&1", client(options));
+    let line = format!(
+        "head -c 100000 /dev/zero | {} 'wc -c; echo oops >&2' 2>&1",
+        client(options)
+    );
     assert_eq!(stand.must(&line), "100000\noops\n", "{options}");
 }
 
@@ -153,7 +156,25 @@ fn what_a_client_proposes_and_asks_for_is_told() {
     told(&|event| matches!(event, Event::Identified(line) if line.starts_with(b"SSH-2.0-OpenSSH_")));
     told(&|event| matches!(event, Event::Proposed(payload) if payload[0] == 20));
     told(&|event| matches!(event, Event::Forward { port: 7777, .. }));
-    told(&|event| matches!(event, Event::Opening { opening: ssh::Opening::DirectTcp { port: 80, .. }, .. }));
-    told(&|event| matches!(event, Event::Requested { request: ssh::Request::Terminal(_), .. }));
-    told(&|event| matches!(event, Event::Requested { request: ssh::Request::Variable { name, .. }, .. } if name == "LANG"));
+    told(&|event| {
+        matches!(
+            event,
+            Event::Opening {
+                opening: ssh::Opening::DirectTcp { port: 80, .. },
+                ..
+            }
+        )
+    });
+    told(&|event| {
+        matches!(
+            event,
+            Event::Requested {
+                request: ssh::Request::Terminal(_),
+                ..
+            }
+        )
+    });
+    told(
+        &|event| matches!(event, Event::Requested { request: ssh::Request::Variable { name, .. }, .. } if name == "LANG"),
+    );
 }

@@ -174,7 +174,8 @@ impl<R: Random> Server<R> {
 
     fn identify(&mut self, bytes: &[u8]) -> usize {
         let before = self.line.len();
-        self.line.extend_from_slice(&bytes[..bytes.len().min(ident::MAX - before)]);
+        self.line
+            .extend_from_slice(&bytes[..bytes.len().min(ident::MAX - before)]);
         match ident::parse(&self.line) {
             Heard::More => bytes.len(),
             Heard::Version { line, len } => {

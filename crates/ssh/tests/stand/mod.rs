@@ -50,7 +50,9 @@ impl Stand {
             version: version.to_owned(),
             release: ssh::release::of(version),
             keys: keys.into(),
-            methods: ["publickey", "password", "keyboard-interactive"].map(str::to_owned).into(),
+            methods: ["publickey", "password", "keyboard-interactive"]
+                .map(str::to_owned)
+                .into(),
             moduli: Moduli::default(),
             renew_after,
         });

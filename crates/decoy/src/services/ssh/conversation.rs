@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use base64::Engine as _;
 use model::event::{Endpoint, Fields};
 use ssh::{Attempt, Opening, Refusal, Request, Verdict};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};

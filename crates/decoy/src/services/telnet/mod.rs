@@ -330,7 +330,9 @@ impl Client {
             let mut permit = room.clone().acquire_many_owned(n as u32).await.ok();
             for heard in self.decoder.push(&chunk[..n]) {
                 let input = match heard {
-                    Heard::Data(data) => Input::Bytes(data.into(), permit.take().map(|permit| Box::new(permit) as Room)),
+                    Heard::Data(data) => {
+                        Input::Bytes(data.into(), permit.take().map(|permit| Box::new(permit) as Room))
+                    }
                     Heard::Sub {
                         option: options::NAWS,
                         data,
