@@ -34,7 +34,7 @@ pub enum Attempt {
     Offered(Key),
     /// The peer has the key: its signature was verified.
     Signed(Key),
-    /// The peer does not have the key it says it has.
+    /// The peer did not show that it has the key, or wanted to in a way that is not taken.
     Forged(Key),
     /// The beginning of a dialogue.
     Dialogue,

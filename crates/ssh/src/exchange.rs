@@ -219,22 +219,22 @@ mod tests {
         }
     }
 
-    /// RFC 7748 §6.1: the peer's public value is Bob's, and ours is made of Alice's secret.
+    /// RFC 7748 §6.1: the peer's public value is Alice's, and ours is made of Bob's secret.
     #[test]
     fn curve25519_is_that_of_the_standard() {
-        struct Alice;
-        impl Random for Alice {
+        struct Bob;
+        impl Random for Bob {
             fn fill(&mut self, bytes: &mut [u8]) {
                 bytes.copy_from_slice(
-                    &hex::decode("77076d0a7318a57d3c16c17251b26645df4c2f92ebc0992ac177fba51db92c2a").unwrap(),
+                    &hex::decode("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb").unwrap(),
                 );
             }
         }
-        let bob = hex::decode("de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f").unwrap();
-        let (ours, shared) = x25519(&bob, &mut Alice).unwrap();
+        let alice = hex::decode("8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a").unwrap();
+        let (ours, shared) = x25519(&alice, &mut Bob).unwrap();
         assert_eq!(
             hex::encode(ours),
-            "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a"
+            "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f"
         );
         assert_eq!(
             hex::encode(shared),

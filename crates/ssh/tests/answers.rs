@@ -289,6 +289,33 @@ const PROBES: &[(&str, Depth, Act)] = &[
         request.put_string(b"exec sleep 0.2");
         peer.say(&request);
     }),
+    ("a command that fails", In, |peer, _, _| {
+        peer.say(&wish("session", 7));
+        let mut request = wants(0, "exec");
+        request.put_string(b"sleep 0.1; echo out; sleep 0.1; echo err >&2; sleep 0.1; exit 3");
+        peer.say(&request);
+        peer.say(&[msg::CHANNEL_EOF, 0, 0, 0, 0]);
+    }),
+    ("a command that is killed", In, |peer, _, _| {
+        peer.say(&wish("session", 7));
+        let mut request = wants(0, "exec");
+        request.put_string(b"sleep 0.1; kill -9 $$");
+        peer.say(&request);
+    }),
+    ("a forward to where nobody listens", In, |peer, _, _| {
+        let mut wish = wish("direct-tcpip", 5);
+        wish.put_string(b"127.0.0.1");
+        wish.put_number(1);
+        wish.put_string(b"10.0.0.1");
+        wish.put_number(2);
+        peer.say(&wish);
+    }),
+    ("more bytes than the window holds", In, |peer, _, _| {
+        peer.say(&wish("session", 7));
+        let mut data = vec![msg::CHANNEL_DATA, 0, 0, 0, 0];
+        data.put_string(&[0; 30_000]);
+        (0..9).for_each(|_| peer.say(&data));
+    }),
     ("new keys within", In, |peer, _, _| peer.say(&[msg::NEWKEYS])),
     ("a proposal within", In, |peer, _, _| peer.say(&usual())),
     ("half of a proposal within", In, |peer, _, _| {
@@ -396,6 +423,20 @@ fn ask(port: u16, depth: Depth, act: Act, user: &str, key: &HostKey) -> Vec<Stri
     peer.rest()
 }
 
+/// Where two lists of messages part.
+fn apart(ours: &[String], theirs: &[String]) -> String {
+    let same = ours
+        .iter()
+        .zip(theirs)
+        .take_while(|(ours, theirs)| ours == theirs)
+        .count();
+    format!(
+        "  after {same}: ours {:#?}\n  sshd {:#?}",
+        &ours[same..],
+        &theirs[same..]
+    )
+}
+
 #[test]
 fn whatever_a_client_does_the_answer_is_that_of_sshd() {
     let line = |port| Peer::meet(port).banner().to_owned();
@@ -426,7 +467,7 @@ fn whatever_a_client_does_the_answer_is_that_of_sshd() {
                     mine.filter_map(|&(name, depth, act)| {
                         let ours = ask(stand.port, depth, act, user, key);
                         let theirs = ask(genuine.port, depth, act, user, key);
-                        (ours != theirs).then(|| format!("{name}:\n  ours {ours:#?}\n  sshd {theirs:#?}"))
+                        (ours != theirs).then(|| format!("{name}:\n{}", apart(&ours, &theirs)))
                     })
                     .collect::<Vec<_>>()
                 })

@@ -13,7 +13,17 @@ const SERVICE: &[u8] = b"ssh-userauth";
 const PUBLICKEY: &str = "publickey";
 /// Signs our key with the rest, so that nobody can pass it on.
 const HOSTBOUND: &str = "publickey-hostbound-v00@openssh.com";
+const CERTIFICATE: &str = "-cert-v01@openssh.com";
 const DIALOGUE: &str = "keyboard-interactive";
+/// What anybody may sign by but for RSA, with every release.
+const SIGNATURES: &[&str] = &[
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "sk-ssh-ed25519@openssh.com",
+    "sk-ecdsa-sha2-nistp256@openssh.com",
+];
 const MAX_ANSWERS: u32 = 100;
 
 #[derive(Default)]
@@ -122,8 +132,12 @@ impl<R: Random> Server<R> {
             algorithm: Reader(blob).text().unwrap_or_default(),
             blob: blob.to_vec(),
         };
+        let taken = self.takes(algorithm, &key.algorithm);
         if !signs {
             whole(reader.end())?;
+            if !taken {
+                return Ok((Attempt::Forged(key), Question::Login));
+            }
             let mut known = vec![msg::USERAUTH_PK_OK];
             known.put_string(algorithm);
             known.put_string(blob);
@@ -143,9 +157,22 @@ impl<R: Random> Server<R> {
         ours.iter().for_each(|ours| signed.put_string(ours));
         let proven = self.profile.keys.get(self.proven).map(|key| key.blob.as_slice());
         let bound = ours.is_none() || ours == proven;
-        let good = bound && hostkey::verify(algorithm, blob, signature, &signed);
+        let good = bound && taken && hostkey::verify(algorithm, blob, signature, &signed);
         let attempt = if good { Attempt::Signed } else { Attempt::Forged };
         Ok((attempt(key), Question::Login))
+    }
+
+    /// Whether a key may sign by the algorithm.
+    fn takes(&self, algorithm: &[u8], key: &str) -> bool {
+        let algorithm = String::from_utf8_lossy(algorithm);
+        let release = &self.profile.release;
+        let kind = algorithm.strip_suffix(CERTIFICATE).unwrap_or(&algorithm);
+        match (kind, key.strip_suffix(CERTIFICATE).unwrap_or(key)) {
+            ("rsa-sha2-512" | "rsa-sha2-256", "ssh-rsa") => true,
+            // Signed with SHA-1.
+            ("ssh-rsa" | "ssh-dss", _) => release.rsa.contains(&kind) && kind == key,
+            (kind, key) => kind == key && SIGNATURES.contains(&kind),
+        }
     }
 
     fn hear_answers(&mut self, mut reader: Reader<'_>) -> Result<(), Fault> {

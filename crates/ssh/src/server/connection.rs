@@ -103,6 +103,7 @@ impl<R: Random> Server<R> {
         }
         open.stage = Stage::Left;
         let (peer, session) = (open.peer, open.session);
+        self.tell(simple(msg::CHANNEL_EOF, peer));
         if let Some(exit) = exit {
             self.tell(exit_message(peer, &exit));
         }
@@ -113,9 +114,7 @@ impl<R: Random> Server<R> {
             message.push(0);
             self.tell(message);
         }
-        for kind in [msg::CHANNEL_EOF, msg::CHANNEL_CLOSE] {
-            self.tell(simple(kind, peer));
-        }
+        self.tell(simple(msg::CHANNEL_CLOSE, peer));
     }
 
     pub(super) fn hear_connection(&mut self, packet: &Packet) -> Result<(), Fault> {

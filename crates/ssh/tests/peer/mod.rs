@@ -13,7 +13,7 @@ use ssh::packet::{Inbound, Outbound, Protection};
 use ssh::{HostKey, Random};
 
 /// Silence that long is an answer.
-const QUIET: Duration = Duration::from_millis(700);
+const QUIET: Duration = Duration::from_millis(1500);
 const CIPHER: &str = "chacha20-poly1305@openssh.com";
 pub(crate) const LINE: &str = "SSH-2.0-OpenSSH_9.0";
 

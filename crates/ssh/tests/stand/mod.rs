@@ -1,15 +1,19 @@
 //! A server on a loopback port over the core, that runs what it is asked to with a shell.
+#![allow(dead_code)]
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use ssh::{Attempt, Event, Exit, HostKey, Moduli, Opening, Profile, Random, Refusal, Request, Server, Stream, Verdict};
 
 pub(crate) const PASSWORD: &str = "sesame";
+
+/// As sshd has it.
+const MAX_SESSIONS: u32 = 10;
 
 pub(crate) struct Stand {
     pub(crate) port: u16,
@@ -22,7 +26,7 @@ enum Note {
     Bytes(Vec<u8>),
     Gone,
     Output(u32, Stream, Vec<u8>),
-    Exited(u32, i32),
+    Exited(u32, ExitStatus),
 }
 
 struct Urandom;
@@ -105,7 +109,7 @@ struct Link {
     inputs: HashMap<u32, Option<std::process::ChildStdin>>,
     /// Output a channel had no room for, and what its program ended with.
     waiting: Vec<(u32, Stream, Vec<u8>)>,
-    exited: Vec<(u32, i32)>,
+    exited: Vec<(u32, ExitStatus)>,
     events: Arc<Mutex<Vec<Event>>>,
 }
 
@@ -139,6 +143,8 @@ impl Link {
         loop {
             self.settle();
             if self.server.is_over() {
+                // The reading thread has it open, too.
+                let _ = self.stream.shutdown(std::net::Shutdown::Both);
                 return;
             }
             match self.notes.1.recv().unwrap() {
@@ -176,9 +182,16 @@ impl Link {
                 .into_iter()
                 .partition(|(channel, _)| waiting.iter().all(|(other, ..)| channel != other));
             self.exited = still;
-            let done: Vec<(u32, i32)> = done;
+            let done: Vec<(u32, ExitStatus)> = done;
             for (channel, status) in done {
-                self.server.finish(channel, Some(Exit::Status(status as u32)));
+                let exit = match status.code() {
+                    Some(code) => Exit::Status(code as u32),
+                    None => Exit::Signal {
+                        name: "KILL",
+                        core_dumped: false,
+                    },
+                };
+                self.server.finish(channel, Some(exit));
             }
             let output = self.server.output().to_vec();
             if output.is_empty() || self.stream.write_all(&output).is_err() {
@@ -199,10 +212,11 @@ impl Link {
             }),
             Event::Opening { channel, opening } => self.server.open(
                 channel,
-                if opening == Opening::Session {
-                    Ok(())
-                } else {
-                    Err(Refusal::Prohibited)
+                match opening {
+                    Opening::Session if channel < MAX_SESSIONS => Ok(()),
+                    Opening::Session => Err(Refusal::Failed),
+                    Opening::DirectTcp { ref host, .. } if host == "127.0.0.1" => Err(Refusal::ConnectFailed),
+                    _ => Err(Refusal::Prohibited),
                 },
             ),
             Event::Requested { channel, request } => {
@@ -211,6 +225,9 @@ impl Link {
                     Request::Shell => Some("bash".to_owned()),
                     Request::Subsystem(name) if name == "sftp" => Some("/usr/lib/openssh/sftp-server".to_owned()),
                     Request::Subsystem(_) => None,
+                    Request::Variable { name, .. } => {
+                        return self.server.answer(name == "LANG" || name.starts_with("LC_"));
+                    }
                     _ => return self.server.answer(true),
                 };
                 self.server.answer(line.is_some());
@@ -243,7 +260,7 @@ impl Link {
         std::thread::spawn(move || {
             out.join().unwrap();
             err.join().unwrap();
-            let _ = notes.send(Note::Exited(id, status(child)));
+            let _ = notes.send(Note::Exited(id, child.wait().unwrap()));
         });
     }
 }
@@ -262,8 +279,4 @@ fn pump(
             }
         }
     })
-}
-
-fn status(mut child: Child) -> i32 {
-    child.wait().unwrap().code().unwrap_or(255)
 }
