@@ -49,13 +49,13 @@ targets! {
         secret
         shell_lines
         shell_recorder
+        ssh_conversation
         ssh_identification
         ssh_keys
         ssh_kexinit
         ssh_packets
         ssh_scp
         ssh_sftp
-        ssh_wire
         supervisor_lines
         telnet_login
         telnet_options

@@ -1,7 +1,7 @@
 //! The first line of an SSH client: judged the same whatever follows.
 #![cfg_attr(feature = "libfuzzer", no_main)]
 
-use decoy::services::ssh::ident::{Heard, MAX, parse};
+use ssh::ident::{Heard, MAX, parse};
 
 fuzz::target!(run);
 

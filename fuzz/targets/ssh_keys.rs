@@ -3,7 +3,7 @@
 
 use decoy::hygiene::sshkey;
 use decoy::services::ssh::keys;
-use decoy::services::ssh::seam::Key;
+use ssh::Key;
 
 fuzz::target!(run);
 

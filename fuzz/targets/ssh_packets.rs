@@ -1,26 +1,91 @@
-//! Packets of SSH before they are encrypted, and our own made blank.
+//! Packets of SSH, plain and under every cipher and code: what is found does not depend on how bytes are cut.
 #![cfg_attr(feature = "libfuzzer", no_main)]
 
-use decoy::services::ssh::plain::{Blanker, Found, disconnect, parse};
+use ssh::Random;
+use ssh::cipher::{self, Cipher};
+use ssh::compress::Inflate;
+use ssh::mac::{self, Mac};
+use ssh::packet::{Fault, Inbound, Outbound, Protection};
 
 fuzz::target!(run);
 
+struct Fixed;
+
+impl Random for Fixed {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        bytes.fill(7);
+    }
+}
+
 fn run(data: &[u8]) {
-    if let Found::Packet { payload, len } = parse(data) {
-        assert!(payload.len() < len && len <= data.len());
-        assert_eq!(parse(&data[..len]), Found::Packet { payload, len });
-        assert_eq!(parse(&data[..len - 1]), Found::More);
-    }
-    let word = disconnect(&String::from_utf8_lossy(data));
-    if word.len() < 256 << 10 {
-        assert!(matches!(parse(&word), Found::Packet { len, .. } if len == word.len()));
-    }
-    let (mut whole, mut cut) = (data.to_vec(), data.to_vec());
-    Blanker::default().blank(&mut whole);
-    let (mut blanker, mut at) = (Blanker::default(), 0);
+    let Some((&choice, data)) = data.split_first() else {
+        return;
+    };
+    let compressed = choice & 0x80 != 0;
+    let begun = || {
+        let mut inbound = Inbound::new(false);
+        inbound.protect(protection(choice), false);
+        inbound.inflate = compressed.then(Inflate::new);
+        inbound
+    };
+    let mut inbound = begun();
+    inbound.push(data);
+    let whole = all(&mut inbound);
+    let mut inbound = begun();
+    let mut cut = (Vec::new(), None);
     for piece in fuzz::pieces(data) {
-        blanker.blank(&mut cut[at..at + piece.len()]);
-        at += piece.len();
+        inbound.push(piece);
+        assert!(inbound.waiting() <= data.len());
+        let (found, fault) = all(&mut inbound);
+        cut.0.extend(found);
+        cut.1 = fault;
+        if cut.1.is_some() {
+            break;
+        }
     }
     assert_eq!(cut, whole);
+    comes_back(choice, data);
+}
+
+/// What is sent is what is heard.
+fn comes_back(choice: u8, payload: &[u8]) {
+    let taken = payload.first().is_some_and(|kind| (1..192).contains(kind)) && payload.len() < 200_000;
+    let mut outbound = Outbound::new();
+    outbound.protect(protection(choice), false);
+    outbound.send(&mut Fixed, payload);
+    let mut inbound = Inbound::new(false);
+    inbound.protect(protection(choice), false);
+    inbound.push(&outbound.bytes);
+    let (found, _) = all(&mut inbound);
+    assert!(!taken || found == [payload]);
+}
+
+fn all(inbound: &mut Inbound) -> (Vec<Vec<u8>>, Option<Fault>) {
+    let mut found = Vec::new();
+    loop {
+        match inbound.next() {
+            Ok(Some(packet)) => found.push(packet.payload),
+            Ok(None) => return (found, None),
+            Err(fault) => return (found, Some(fault)),
+        }
+    }
+}
+
+fn protection(choice: u8) -> Protection {
+    let choice = usize::from(choice & 0x7f);
+    let Some(kind) = cipher::KINDS.get(choice % 8) else {
+        return Protection::none();
+    };
+    let code = &mac::KINDS[choice / 8 % mac::KINDS.len()];
+    let cipher = Cipher::new(kind, &vec![1; kind.key], &vec![2; kind.iv]);
+    Protection {
+        cipher: cipher.unwrap_or_else(|| panic!("no {}", kind.name)),
+        block: kind.block,
+        tagged: kind.tagged,
+        mac: if kind.tagged {
+            None
+        } else {
+            Mac::new(code, &vec![3; code.key])
+        },
+    }
 }

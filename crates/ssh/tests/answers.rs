@@ -312,6 +312,15 @@ const PROBES: &[(&str, Depth, Act)] = &[
     }),
     ("more bytes than the window holds", In, |peer, _, _| {
         peer.say(&wish("session", 7));
+        let mut request = wants(0, "exec");
+        request.put_string(b"cat >/dev/null");
+        peer.say(&request);
+        let mut data = vec![msg::CHANNEL_DATA, 0, 0, 0, 0];
+        data.put_string(&[0; 250_000]);
+        peer.say(&data);
+    }),
+    ("bytes without a program", In, |peer, _, _| {
+        peer.say(&wish("session", 7));
         let mut data = vec![msg::CHANNEL_DATA, 0, 0, 0, 0];
         data.put_string(&[0; 30_000]);
         (0..9).for_each(|_| peer.say(&data));

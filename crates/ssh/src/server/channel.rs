@@ -4,8 +4,6 @@
 pub(super) const WINDOW: u32 = 64 * 32 * 1024;
 /// The most we take in one message.
 pub(super) const PACKET: u32 = 32 * 1024;
-/// What a peer may send beyond its window before OpenSSH has had enough.
-const TOLERANCE: u32 = WINDOW / 10;
 
 pub(super) struct Channel {
     /// The peer's number of it.
@@ -19,7 +17,6 @@ pub(super) struct Channel {
     /// What we take.
     incoming: u32,
     consumed: u32,
-    exceeded: u32,
     /// The peer said that no more bytes will come.
     pub(super) ended: bool,
 }
@@ -47,7 +44,6 @@ impl Channel {
             largest,
             incoming: 0,
             consumed: 0,
-            exceeded: 0,
             ended: false,
         }
     }
@@ -68,15 +64,13 @@ impl Channel {
         WINDOW
     }
 
-    /// Takes so many bytes of the peer; whether they are heard, or none when it has gone too far.
-    pub(super) fn take(&mut self, bytes: usize) -> Option<bool> {
-        let bytes = u32::try_from(bytes).ok()?;
-        if bytes <= self.incoming {
-            self.incoming -= bytes;
-            return Some(true);
-        }
-        self.exceeded = self.exceeded.saturating_add(bytes - self.incoming);
-        (self.exceeded <= TOLERANCE).then_some(false)
+    /// Takes so many bytes of the peer; beyond its window they are not heard, as with OpenSSH.
+    pub(super) fn take(&mut self, bytes: usize) -> bool {
+        let left = u32::try_from(bytes)
+            .ok()
+            .and_then(|bytes| self.incoming.checked_sub(bytes));
+        self.incoming = left.unwrap_or(self.incoming);
+        left.is_some()
     }
 
     /// The caller has done with so many bytes: what the window grows by, if it is time.

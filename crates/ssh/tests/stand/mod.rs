@@ -26,6 +26,8 @@ enum Note {
     Bytes(Vec<u8>),
     Gone,
     Output(u32, Stream, Vec<u8>),
+    /// So many bytes of input were written.
+    Taken(u32, usize),
     Exited(u32, ExitStatus),
 }
 
@@ -106,7 +108,7 @@ struct Link {
     stream: TcpStream,
     server: Server<Urandom>,
     notes: (Sender<Note>, Receiver<Note>),
-    inputs: HashMap<u32, Option<std::process::ChildStdin>>,
+    inputs: HashMap<u32, Option<Sender<Vec<u8>>>>,
     /// Output a channel had no room for, and what its program ended with.
     waiting: Vec<(u32, Stream, Vec<u8>)>,
     exited: Vec<(u32, ExitStatus)>,
@@ -158,6 +160,7 @@ impl Link {
                     }
                 }
                 Note::Output(channel, stream, bytes) => self.waiting.push((channel, stream, bytes)),
+                Note::Taken(channel, bytes) => self.server.consumed(channel, bytes),
                 Note::Exited(channel, status) => self.exited.push((channel, status)),
             }
         }
@@ -237,10 +240,9 @@ impl Link {
             }
             Event::Forward { .. } => self.server.answer(false),
             Event::Data { channel, bytes } => {
-                if let Some(Some(input)) = self.inputs.get_mut(&channel) {
-                    let _ = input.write_all(&bytes);
+                if let Some(Some(input)) = self.inputs.get(&channel) {
+                    let _ = input.send(bytes);
                 }
-                self.server.consumed(channel, bytes.len());
             }
             Event::Ended { channel } | Event::Closed { channel } => {
                 self.inputs.insert(channel, None);
@@ -253,7 +255,16 @@ impl Link {
         let mut shell = Command::new("bash");
         let shell = shell.args(["-c", line]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = shell.stderr(Stdio::piped()).spawn().unwrap();
-        self.inputs.insert(id, child.stdin.take());
+        let (sender, input) = channel::<Vec<u8>>();
+        let (mut stdin, told) = (child.stdin.take().unwrap(), self.notes.0.clone());
+        std::thread::spawn(move || {
+            for bytes in input {
+                if stdin.write_all(&bytes).is_ok() {
+                    let _ = told.send(Note::Taken(id, bytes.len()));
+                }
+            }
+        });
+        self.inputs.insert(id, Some(sender));
         let notes = self.notes.0.clone();
         let out = pump(id, Stream::Out, child.stdout.take().unwrap(), notes.clone());
         let err = pump(id, Stream::Err, child.stderr.take().unwrap(), notes.clone());
