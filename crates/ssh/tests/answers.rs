@@ -1,13 +1,14 @@
 //! What is said to a client that does not behave is what sshd says to it: both are asked, and their answers compared.
 #![allow(clippy::unwrap_used)]
 
+mod genuine;
 mod peer;
 mod stand;
 
-use std::io::BufRead;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
+use genuine::Genuine;
 use peer::{Peer, message, proposal, usual};
 use ssh::HostKey;
 use ssh::code::Put;
@@ -310,15 +311,6 @@ const PROBES: &[(&str, Depth, Act)] = &[
         wish.put_number(2);
         peer.say(&wish);
     }),
-    ("more bytes than the window holds", In, |peer, _, _| {
-        peer.say(&wish("session", 7));
-        let mut request = wants(0, "exec");
-        request.put_string(b"cat >/dev/null");
-        peer.say(&request);
-        let mut data = vec![msg::CHANNEL_DATA, 0, 0, 0, 0];
-        data.put_string(&[0; 250_000]);
-        peer.say(&data);
-    }),
     ("bytes without a program", In, |peer, _, _| {
         peer.say(&wish("session", 7));
         let mut data = vec![msg::CHANNEL_DATA, 0, 0, 0, 0];
@@ -365,56 +357,6 @@ fn wants(channel: u32, request: &str) -> Vec<u8> {
     payload.put_string(request.as_bytes());
     payload.push(1);
     payload
-}
-
-/// The machine's sshd with the keys of a stand, on a port of its own.
-struct Genuine {
-    child: Child,
-    port: u16,
-}
-
-impl Genuine {
-    fn new(stand: &Stand) -> Self {
-        let folder = stand.folder.path().display().to_string();
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        // As root it wants this, which a machine that never ran it has not.
-        let _ = std::fs::create_dir_all("/run/sshd");
-        let mut sshd = Command::new("/usr/sbin/sshd");
-        sshd.args(["-D", "-e", "-f", "/dev/null", "-p", &port.to_string()]);
-        for key in ["rsa", "ecdsa", "ed25519"] {
-            sshd.args(["-o", &format!("HostKey={folder}/{key}")]);
-        }
-        for option in [
-            "ListenAddress=127.0.0.1",
-            "PidFile=none",
-            "StrictModes=no",
-            "PermitRootLogin=yes",
-            "MaxStartups=1000",
-            &format!("AuthorizedKeysFile={folder}/user.pub"),
-        ] {
-            sshd.args(["-o", option]);
-        }
-        let mut child = sshd.stderr(Stdio::piped()).spawn().unwrap();
-        let mut log = std::io::BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        while !line.contains("listening") {
-            line.clear();
-            assert!(log.read_line(&mut line).unwrap() > 0, "sshd does not start");
-        }
-        std::thread::spawn(move || log.lines().for_each(drop));
-        Self { child, port }
-    }
-}
-
-impl Drop for Genuine {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 fn ask(port: u16, depth: Depth, act: Act, user: &str, key: &HostKey) -> Vec<String> {

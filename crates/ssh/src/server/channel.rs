@@ -85,3 +85,30 @@ impl Channel {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_holds_what_it_holds_and_grows_when_it_was_used() {
+        let mut channel = Channel::new(0, true, 0, 0);
+        assert_eq!(channel.confirm(), 0);
+        assert_eq!(channel.start(), WINDOW);
+        assert!(channel.take(WINDOW as usize) && !channel.take(1));
+        assert_eq!(channel.consume(1000), Some(1000));
+        assert!(channel.take(1000) && !channel.take(1));
+        channel.ended = true;
+        assert_eq!(channel.consume(5000), None);
+    }
+
+    #[test]
+    fn little_is_not_told_at_once() {
+        let mut channel = Channel::new(0, false, 0, 0);
+        assert_eq!(channel.confirm(), WINDOW);
+        assert!(channel.take(1000));
+        assert_eq!(channel.consume(1000), None);
+        assert!(channel.take(3 * PACKET as usize));
+        assert_eq!(channel.consume(0), Some(1000));
+    }
+}
