@@ -4,7 +4,7 @@ use super::{Awaiting, Server, Stage, whole};
 use crate::code::{Put, Reader};
 use crate::compress::{Deflate, Inflate};
 use crate::event::{Attempt, Event, Key, Verdict};
-use crate::hostkey::{self};
+use crate::hostkey;
 use crate::message as msg;
 use crate::packet::{Fault, Packet};
 use crate::random::Random;

@@ -122,7 +122,7 @@ impl<'a> Theirs<'a> {
         let mut ciphers = [&cipher::KINDS[0]; 2];
         let mut macs = [None; 2];
         let mut compression = [false; 2];
-        // In OpenSSH's order, and it matters to nobody: it ends without a word.
+        // Without anything in common OpenSSH ends without a word.
         for way in 0..2 {
             ciphers[way] = cipher::find(pick(2 + way)?).ok_or(Fault::Silent)?;
             if !ciphers[way].tagged {
