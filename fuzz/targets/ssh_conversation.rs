@@ -79,7 +79,7 @@ impl Peer {
         let mut peer = Self {
             server: Server::new(PROFILE.clone(), Fixed),
             inbound: Inbound::new(true),
-            outbound: Outbound::new(),
+            outbound: Outbound::default(),
         };
         let banner = peer.server.output().len();
         peer.server.sent(banner);
@@ -171,7 +171,7 @@ impl Peer {
         let length = self.server.output().len();
         self.inbound.push(self.server.output());
         self.server.sent(length);
-        match self.inbound.next() {
+        match self.inbound.packet() {
             Ok(Some(packet)) => packet.payload,
             other => panic!("{other:?} in place of a message"),
         }

@@ -25,7 +25,7 @@ fn run(data: &[u8]) {
     let begun = || {
         let mut inbound = Inbound::new(false);
         inbound.protect(protection(choice), false);
-        inbound.inflate = compressed.then(Inflate::new);
+        inbound.inflate = compressed.then(Inflate::default);
         inbound
     };
     let mut inbound = begun();
@@ -50,7 +50,7 @@ fn run(data: &[u8]) {
 /// What is sent is what is heard.
 fn comes_back(choice: u8, payload: &[u8]) {
     let taken = payload.first().is_some_and(|kind| (1..192).contains(kind)) && payload.len() < 200_000;
-    let mut outbound = Outbound::new();
+    let mut outbound = Outbound::default();
     outbound.protect(protection(choice), false);
     outbound.send(&mut Fixed, payload);
     let mut inbound = Inbound::new(false);
@@ -63,7 +63,7 @@ fn comes_back(choice: u8, payload: &[u8]) {
 fn all(inbound: &mut Inbound) -> (Vec<Vec<u8>>, Option<Fault>) {
     let mut found = Vec::new();
     loop {
-        match inbound.next() {
+        match inbound.packet() {
             Ok(Some(packet)) => found.push(packet.payload),
             Ok(None) => return (found, None),
             Err(fault) => return (found, Some(fault)),

@@ -13,11 +13,13 @@ pub struct Inflate(Box<Decompress>);
 
 // === impl Deflate ===
 
-impl Deflate {
-    pub fn new() -> Self {
+impl Default for Deflate {
+    fn default() -> Self {
         Self(Box::new(Compress::new(Compression::new(LEVEL), true)))
     }
+}
 
+impl Deflate {
     pub fn shrink(&mut self, payload: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(payload.len() / 2 + 64);
         let start = self.0.total_in();
@@ -35,11 +37,13 @@ impl Deflate {
 
 // === impl Inflate ===
 
-impl Inflate {
-    pub fn new() -> Self {
+impl Default for Inflate {
+    fn default() -> Self {
         Self(Box::new(Decompress::new(true)))
     }
+}
 
+impl Inflate {
     /// None when it is no such stream, or a packet larger than any may be.
     pub fn expand(&mut self, packet: &[u8]) -> Option<Vec<u8>> {
         let mut out = Vec::with_capacity(packet.len() * 2 + 64);
@@ -67,7 +71,7 @@ mod tests {
 
     #[test]
     fn packets_come_out_as_they_went_in() {
-        let (mut deflate, mut inflate) = (Deflate::new(), Inflate::new());
+        let (mut deflate, mut inflate) = (Deflate::default(), Inflate::default());
         for payload in [b"a".to_vec(), vec![0; 100_000], Vec::new(), (0..=255).collect()] {
             let packet = deflate.shrink(&payload);
             assert_eq!(inflate.expand(&packet), Some(payload));
@@ -76,9 +80,9 @@ mod tests {
 
     #[test]
     fn neither_a_bomb_nor_rubbish_is_expanded() {
-        let bomb = Deflate::new().shrink(&vec![0; 3 << 20]);
+        let bomb = Deflate::default().shrink(&vec![0; 3 << 20]);
         assert!(bomb.len() < 16 * 1024);
-        assert_eq!(Inflate::new().expand(&bomb), None);
-        assert_eq!(Inflate::new().expand(b"rubbish"), None);
+        assert_eq!(Inflate::default().expand(&bomb), None);
+        assert_eq!(Inflate::default().expand(b"rubbish"), None);
     }
 }

@@ -92,8 +92,8 @@ impl Moduli {
         let nearest: Vec<&Group> = self.0.iter().filter(|group| group.bits() == best).collect();
         if nearest.is_empty() {
             return Group::numbered(match most {
-                ..3072 => 14,
-                ..6144 => 16,
+                0..=3071 => 14,
+                3072..=6143 => 16,
                 _ => 18,
             });
         }

@@ -18,12 +18,14 @@ pub struct HostKey {
 }
 
 enum Signer {
-    Rsa {
-        sha512: SigningKey<Sha512>,
-        sha256: SigningKey<Sha256>,
-        sha1: SigningKey<Sha1>,
-    },
-    Other(KeypairData),
+    Rsa(Box<Rsa>),
+    Other(Box<KeypairData>),
+}
+
+struct Rsa {
+    sha512: SigningKey<Sha512>,
+    sha256: SigningKey<Sha256>,
+    sha1: SigningKey<Sha1>,
 }
 
 // === impl HostKey ===
@@ -37,19 +39,19 @@ impl HostKey {
         let signer = match key.key_data() {
             KeypairData::Rsa(pair) => {
                 let key = rsa::RsaPrivateKey::try_from(pair).map_err(|error| error.to_string())?;
-                Signer::Rsa {
+                Signer::Rsa(Box::new(Rsa {
                     sha512: SigningKey::new(key.clone()),
                     sha256: SigningKey::new(key.clone()),
                     sha1: SigningKey::new(key),
-                }
+                }))
             }
-            other => Signer::Other(other.clone()),
+            other => Signer::Other(Box::new(other.clone())),
         };
         Ok(Self { blob, name, signer })
     }
 
     pub fn is_rsa(&self) -> bool {
-        matches!(self.signer, Signer::Rsa { .. })
+        matches!(self.signer, Signer::Rsa(_))
     }
 
     /// `ssh-ed25519`.
@@ -60,7 +62,7 @@ impl HostKey {
     /// It can sign by the algorithm.
     pub fn does(&self, algorithm: &str) -> bool {
         match self.signer {
-            Signer::Rsa { .. } => ["rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"].contains(&algorithm),
+            Signer::Rsa(_) => ["rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"].contains(&algorithm),
             Signer::Other(_) => self.name == algorithm,
         }
     }
@@ -68,9 +70,9 @@ impl HostKey {
     /// A signature as it is sent.
     pub fn sign(&self, algorithm: &str, message: &[u8]) -> Option<Vec<u8>> {
         let bytes = match (&self.signer, algorithm) {
-            (Signer::Rsa { sha512, .. }, "rsa-sha2-512") => sha512.try_sign(message).ok()?.to_vec(),
-            (Signer::Rsa { sha256, .. }, "rsa-sha2-256") => sha256.try_sign(message).ok()?.to_vec(),
-            (Signer::Rsa { sha1, .. }, _) => sha1.try_sign(message).ok()?.to_vec(),
+            (Signer::Rsa(key), "rsa-sha2-512") => key.sha512.try_sign(message).ok()?.to_vec(),
+            (Signer::Rsa(key), "rsa-sha2-256") => key.sha256.try_sign(message).ok()?.to_vec(),
+            (Signer::Rsa(key), _) => key.sha1.try_sign(message).ok()?.to_vec(),
             (Signer::Other(pair), _) => {
                 let signature: Signature = pair.try_sign(message).ok()?;
                 signature.as_bytes().to_vec()

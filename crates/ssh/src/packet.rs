@@ -145,7 +145,7 @@ impl Inbound {
     }
 
     /// The next packet, when all of it is there.
-    pub fn next(&mut self) -> Result<Option<Packet>, Fault> {
+    pub fn packet(&mut self) -> Result<Option<Packet>, Fault> {
         let length = match self.length {
             Some(length) => length,
             None => match self.measure()? {
@@ -247,8 +247,8 @@ impl Inbound {
 
 // === impl Outbound ===
 
-impl Outbound {
-    pub fn new() -> Self {
+impl Default for Outbound {
+    fn default() -> Self {
         Self {
             bytes: Vec::new(),
             sequence: 0,
@@ -257,7 +257,9 @@ impl Outbound {
             spent: Spent::default(),
         }
     }
+}
 
+impl Outbound {
     /// From the next packet on.
     pub fn protect(&mut self, protection: Protection, from_zero: bool) {
         self.protection = protection;
@@ -340,7 +342,7 @@ mod tests {
     fn found(bytes: &[u8]) -> Result<Option<Packet>, Fault> {
         let mut inbound = Inbound::new(false);
         inbound.push(bytes);
-        inbound.next()
+        inbound.packet()
     }
 
     #[test]
@@ -378,7 +380,7 @@ mod tests {
 
     #[test]
     fn padding_is_blank_until_there_are_keys() {
-        let mut outbound = Outbound::new();
+        let mut outbound = Outbound::default();
         outbound.send(&mut Counting::default(), &[21]);
         assert_eq!(outbound.bytes, [0, 0, 0, 12, 10, 21, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
     }
@@ -408,7 +410,7 @@ mod tests {
     fn what_is_sent_under_every_cipher_and_code_is_read_however_it_is_cut() {
         let sent = [b"\x05one".to_vec(), vec![94; 40_000], vec![20]];
         for (name, ours, theirs) in protections() {
-            let mut outbound = Outbound::new();
+            let mut outbound = Outbound::default();
             outbound.protect(ours, false);
             for payload in &sent {
                 outbound.send(&mut Counting::default(), payload);
@@ -418,7 +420,7 @@ mod tests {
             let mut read = Vec::new();
             for cut in outbound.bytes.chunks(1001) {
                 inbound.push(cut);
-                while let Some(packet) = inbound.next().unwrap() {
+                while let Some(packet) = inbound.packet().unwrap() {
                     read.push(packet.payload);
                 }
             }
@@ -431,14 +433,14 @@ mod tests {
     fn a_changed_byte_ends_the_conversation_without_a_word() {
         for at in [0, 4, 9, 20, 35] {
             for (name, ours, theirs) in protections() {
-                let mut outbound = Outbound::new();
+                let mut outbound = Outbound::default();
                 outbound.protect(ours, false);
                 outbound.send(&mut Counting::default(), b"\x05a payload of some bytes");
                 let mut inbound = Inbound::new(false);
                 inbound.protect(theirs, false);
                 outbound.bytes[at] ^= 1;
                 inbound.push(&outbound.bytes);
-                let found = inbound.next();
+                let found = inbound.packet();
                 // A changed length may ask for more first.
                 assert!(
                     found == Err(Fault::Silent) || (at == 0 && found == Ok(None)),

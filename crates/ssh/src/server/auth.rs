@@ -195,10 +195,10 @@ impl<R: Random> Server<R> {
         self.say(vec![msg::USERAUTH_SUCCESS])?;
         self.stage = Stage::Connection;
         if self.compression[1] {
-            self.outbound.deflate = Some(Deflate::new());
+            self.outbound.deflate = Some(Deflate::default());
         }
         if self.compression[0] {
-            self.inbound.inflate = Some(Inflate::new());
+            self.inbound.inflate = Some(Inflate::default());
         }
         self.show_keys()
     }

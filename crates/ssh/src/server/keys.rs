@@ -230,7 +230,7 @@ impl<R: Random> Server<R> {
         self.exchange = Some(exchange);
         self.outbound.protect(to, self.strict);
         if self.stage == Stage::Connection {
-            self.outbound.deflate = self.compression[1].then(Deflate::new);
+            self.outbound.deflate = self.compression[1].then(Deflate::default);
         }
         if tells {
             self.tell_extensions()?;
@@ -261,7 +261,7 @@ impl<R: Random> Server<R> {
         self.inbound.protect(whole(exchange.next)?, self.strict);
         match self.stage {
             Stage::Exchange => self.stage = Stage::Login,
-            Stage::Connection => self.inbound.inflate = self.compression[0].then(Inflate::new),
+            Stage::Connection => self.inbound.inflate = self.compression[0].then(Inflate::default),
             _ => {}
         }
         Ok(())

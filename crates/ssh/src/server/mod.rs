@@ -92,7 +92,7 @@ enum Awaiting {
 
 impl<R: Random> Server<R> {
     pub fn new(profile: Arc<Profile>, random: R) -> Self {
-        let mut outbound = Outbound::new();
+        let mut outbound = Outbound::default();
         outbound
             .bytes
             .extend(format!("SSH-2.0-{}\r\n", profile.version).into_bytes());
@@ -146,7 +146,7 @@ impl<R: Random> Server<R> {
             if deaf || self.awaiting.is_some() || self.outbound.bytes.len() > OUTPUT {
                 return None;
             }
-            let heard = match self.inbound.next() {
+            let heard = match self.inbound.packet() {
                 Ok(None) => return None,
                 Ok(Some(packet)) => self.hear(&packet),
                 Err(fault) => Err(fault),

@@ -76,7 +76,7 @@ impl Peer {
         Self {
             stream,
             inbound: Inbound::new(true),
-            outbound: Outbound::new(),
+            outbound: Outbound::default(),
             session: Vec::new(),
             theirs: String::from_utf8(line).unwrap().trim_end().to_owned(),
         }
@@ -208,13 +208,14 @@ impl Peer {
 
     fn hear(&mut self) -> Result<Vec<u8>, &'static str> {
         loop {
-            if let Some(packet) = self.inbound.next().map_err(|_| "rubbish")? {
+            if let Some(packet) = self.inbound.packet().map_err(|_| "rubbish")? {
                 return Ok(packet.payload);
             }
             let mut chunk = [0; 4096];
             match self.stream.read(&mut chunk) {
                 Ok(0) => return Err("closed"),
                 Ok(n) => self.inbound.push(&chunk[..n]),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                     return Err("silent");
                 }
