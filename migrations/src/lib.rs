@@ -15,6 +15,9 @@ mod m0003_fingerprints;
 mod m0004_identities;
 mod m0005_marks_by_teller;
 mod m0006_findings;
+mod m0007_responses;
+mod m0008_narratives;
+mod m0009_incidents;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -29,6 +32,9 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_identities::Migration),
             Box::new(m0005_marks_by_teller::Migration),
             Box::new(m0006_findings::Migration),
+            Box::new(m0007_responses::Migration),
+            Box::new(m0008_narratives::Migration),
+            Box::new(m0009_incidents::Migration),
         ]
     }
 }

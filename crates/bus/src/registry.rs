@@ -90,7 +90,7 @@ pub static INTEL: Stream = Stream {
 
 pub static DETECT: Stream = Stream {
     name: "DETECT",
-    subjects: &["detect.finding.*", "detect.incident.updated"],
+    subjects: &["detect.finding.*", "detect.incident.updated", "detect.decision.*"],
     max_age: Duration::from_secs(72 * HOUR),
     max_bytes: GIB,
     duplicate_window: Duration::from_secs(10 * MINUTE),
@@ -161,6 +161,11 @@ pub static FAMILIES: &[Family] = &[
         "detect.incident.updated",
         &DETECT,
         "id, entity, score, severity, stages, findings, first_ts, last_ts",
+    ),
+    durable(
+        "detect.decision.*",
+        &DETECT,
+        "id, at, scope, value, action, reason, rule, finding, until, by, simulated",
     ),
     durable(
         "identity.formed",

@@ -80,6 +80,11 @@ impl Subject {
         Self::join(&["detect", "finding", &encode(severity)?])
     }
 
+    /// Somebody may or may not do something from now on: `allow`, `flag`, `block`, `shunt`.
+    pub fn detect_decision(action: &str) -> Result<Self, SubjectError> {
+        Self::join(&["detect", "decision", &encode(action)?])
+    }
+
     /// A worker's heartbeat.
     pub fn health(worker: &str) -> Result<Self, SubjectError> {
         Self::join(&["system", &encode(worker)?, "health"])

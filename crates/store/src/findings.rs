@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, TransactionTrait};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use crate::entity::finding::{ActiveModel, Column, Entity, Model};
@@ -78,6 +78,8 @@ impl Findings<'_> {
             Column::LastAt,
             Column::Detail,
         ]);
+        let mut ask_again = replace.clone();
+        ask_again.update_column(Column::Answered);
         for finding in findings {
             let before = known.get(&finding.id);
             let weaker = before.is_some_and(|before| {
@@ -86,11 +88,13 @@ impl Findings<'_> {
             if weaker {
                 continue;
             }
-            if before.is_none_or(|before| before.severity != finding.severity) {
+            let is_news = before.is_none_or(|before| before.severity != finding.severity);
+            if is_news {
                 changed.push(finding.id.clone());
             }
+            let how = if is_news { &ask_again } else { &replace };
             Entity::insert(finding.row()?)
-                .on_conflict(replace.clone())
+                .on_conflict(how.clone())
                 .exec_without_returning(&writing)
                 .await?;
         }
@@ -123,9 +127,17 @@ impl Findings<'_> {
         Listing::cut(page, rows, cursor).try_map(Finding::from_model)
     }
 
+    /// With what a model wrote about it, where one did.
     pub async fn get(&self, id: &str) -> Result<Option<Finding>> {
         let row = Entity::find_by_id(id).one(self.store.reader()).await?;
-        row.map(Finding::from_model).transpose()
+        let Some(mut finding) = row.map(Finding::from_model).transpose()? else {
+            return Ok(None);
+        };
+        let written = self.store.narratives().of(id).await?;
+        if let Some(narrative) = written.filter(|narrative| narrative.status == "ok") {
+            finding.detail["narrative"] = json!(narrative);
+        }
+        Ok(Some(finding))
     }
 
     /// ATT&CK ids of all that was found of an address.
@@ -175,10 +187,11 @@ impl Finding {
             last_at: Set(micros(self.last_at)),
             acknowledged_at: Set(self.acknowledged_at.map(micros)),
             detail: Set(to_json("a finding", &self.detail)?),
+            answered: Set(None),
         })
     }
 
-    fn from_model(row: Model) -> Result<Self> {
+    pub(crate) fn from_model(row: Model) -> Result<Self> {
         let what = || format!("the finding `{}`", row.id);
         Ok(Self {
             confidence: u8::try_from(row.confidence).unwrap_or_default().min(100),

@@ -11,7 +11,9 @@ mod commands;
 mod connect;
 mod credentials;
 mod cursors;
+mod decisions;
 mod deckies;
+mod deliveries;
 mod drills;
 mod entity;
 mod error;
@@ -19,8 +21,10 @@ mod events;
 mod findings;
 mod footprint;
 mod groups;
+mod incidents;
 mod ingest;
 mod leases;
+mod narratives;
 mod operations;
 mod outbox;
 mod page;
@@ -45,15 +49,19 @@ pub use attackers::{Attacker, AttackerSort, Attackers};
 pub use commands::{Command, Commands};
 pub use credentials::{Credential, Credentials, Reuse};
 pub use cursors::Cursors;
+pub use decisions::{Action, Decision, Decisions};
 pub use deckies::{Deckies, DeckyRow, LOCAL};
+pub use deliveries::{Deliveries, Delivery};
 pub use drills::{Drill, Drills};
 pub use error::Error;
 pub use events::{Events, StoredEvent};
 pub use findings::{Finding, Findings};
 pub use footprint::{Footprint, OsEvidence, OsGuess, Shown, TcpFingerprint, Uptime, Vote};
 pub use groups::{Group, Groups, Level, Rollup, Writing};
+pub use incidents::{Incident, Incidents};
 pub use ingest::{FirstContact, Ingested};
 pub use leases::{Lease, Leases};
+pub use narratives::{Narrative, Narratives};
 pub use operations::{Operation, OperationStatus, Operations, Step};
 pub use outbox::{Notice, Outbox, Waiting};
 pub use page::{Cursor, Filter, Listing, Order, OriginFilter, Page};
@@ -152,6 +160,22 @@ impl Store {
 
     pub fn findings(&self) -> Findings<'_> {
         Findings { store: self }
+    }
+
+    pub fn incidents(&self) -> Incidents<'_> {
+        Incidents { store: self }
+    }
+
+    pub fn narratives(&self) -> Narratives<'_> {
+        Narratives { store: self }
+    }
+
+    pub fn deliveries(&self) -> Deliveries<'_> {
+        Deliveries { store: self }
+    }
+
+    pub fn decisions(&self) -> Decisions<'_> {
+        Decisions { store: self }
     }
 
     pub fn probes(&self) -> Probes<'_> {

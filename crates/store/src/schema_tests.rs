@@ -44,13 +44,17 @@ async fn compare(bed: &backend::Bed) {
     same::<command::Entity>(bed).await;
     same::<credential::Entity>(bed).await;
     same::<cursor::Entity>(bed).await;
+    same::<decision::Entity>(bed).await;
     same::<decky::Entity>(bed).await;
+    same::<delivery::Entity>(bed).await;
     same::<drill::Entity>(bed).await;
     same::<event::Entity>(bed).await;
     same::<finding::Entity>(bed).await;
     same::<fingerprint::Entity>(bed).await;
     same::<identity::Entity>(bed).await;
+    same::<incident::Entity>(bed).await;
     same::<lease::Entity>(bed).await;
+    same::<narrative::Entity>(bed).await;
     same::<network::Entity>(bed).await;
     same::<operation::Entity>(bed).await;
     same::<operation_step::Entity>(bed).await;

@@ -22,6 +22,7 @@ pub struct Model {
     pub acknowledged_at: Option<i64>,
     #[sea_orm(column_type = "Text")]
     pub detail: String,
+    pub answered: Option<String>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -13,7 +13,7 @@ crate::contract! {
     what_somebody_has_seen_to_stays_seen_to
 }
 
-fn finding(n: i64, confidence: u8, severity: &str) -> Finding {
+pub(crate) fn finding(n: i64, confidence: u8, severity: &str) -> Finding {
     Finding {
         id: format!("F-{n:016x}"),
         rule: if n % 2 == 0 { "decoy.touch" } else { "net.sweep" }.to_owned(),

@@ -2,13 +2,17 @@
 #![allow(clippy::unwrap_used)]
 
 mod backend;
+mod decisions;
+mod deliveries;
 mod findings;
 mod fleet;
 mod footprint;
 mod groups;
+mod incidents;
 mod ingest;
 mod listing;
 mod loot;
+mod narratives;
 mod probes;
 mod sample;
 mod traces;
