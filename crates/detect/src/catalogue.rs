@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::detector::{BuiltIn, Detector};
 use crate::event::Kind;
+use crate::grounds::Grounds;
 use crate::http;
 use crate::net;
 use crate::rule::{Class, Family, Rule, Severity};
@@ -62,6 +63,17 @@ impl BuiltIn {
     pub(crate) fn detector(&self, config: &Config) -> (Arc<Rule>, Box<dyn Detector>) {
         let rule = Arc::new((self.rule)());
         (rule.clone(), (self.make)(rule, config))
+    }
+
+    /// Whether its findings can rest on connections that stood.
+    pub(crate) fn ground(&self, grounds: &mut Grounds) {
+        let rule = (self.rule)();
+        // Each touch of a decoy is a finding of its own; each use of a planted credential as well.
+        if self.kinds == TOUCHES || self.kinds == CREDENTIALS {
+            grounds.know_single(&rule);
+        } else {
+            grounds.know(&rule, self.kinds);
+        }
     }
 }
 

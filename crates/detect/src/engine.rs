@@ -132,12 +132,19 @@ impl Engine {
             }
         }
         let known = rules.iter().filter_map(Definition::known).collect::<Vec<_>>();
+        let mut ledger = Ledger::new(config.cooldown, config.allow.clone());
+        for built_in in BUILT_IN {
+            built_in.ground(&mut ledger.grounds);
+        }
+        for definition in rules.iter() {
+            ledger.grounds.know(&definition.rule, definition.kinds());
+        }
         Self {
             input,
             waiting: Reorder::new(if input == Input::Flows { WAIT_FLOWS } else { WAIT }, WAIT_CAP),
             tracker: Tracker::new(),
             world: World::new(&config, intel),
-            ledger: Ledger::new(config.cooldown, config.allow.clone()),
+            ledger,
             detectors,
             by_kind,
             custom: Running::new(&rules, wanted, config.cooldown),
@@ -164,6 +171,14 @@ impl Engine {
         Self {
             waiting: Reorder::new(WAIT_LIVE, WAIT_LIVE_CAP),
             ..Self::new(setup, input)
+        }
+    }
+
+    /// Waits longer for what is out of order than what comes straight from a wire needs.
+    pub fn patient(self, wait: Span) -> Self {
+        Self {
+            waiting: Reorder::new(wait, WAIT_LIVE_CAP),
+            ..self
         }
     }
 
@@ -274,7 +289,7 @@ impl Engine {
         }
         let event = Event::new(at, "tools", Body::Tool(Box::new(call.clone())));
         self.show_custom(&event);
-        let verdict = self.checker.check(at, call, &self.config, &mut self.ledger);
+        let verdict = self.checker.check(&event, call, &self.config, &mut self.ledger);
         self.chain(&event);
         verdict
     }
@@ -391,6 +406,7 @@ impl Engine {
         if self.is_left_out(event) {
             return;
         }
+        self.ledger.grounds.show(event);
         for &index in &self.by_kind[event.kind() as usize] {
             let mut cx = Cx {
                 world: &self.world,
@@ -399,6 +415,7 @@ impl Engine {
             self.detectors[index].detector.observe(event, &mut cx);
         }
         self.show_custom(event);
+        self.ledger.grounds.show_none();
     }
 
     fn show_custom(&mut self, event: &Event) {

@@ -241,6 +241,9 @@ pub struct Heartbeat {
 // === impl Kind ===
 
 impl Kind {
+    /// Kinds that can tell of connections that stood; rules that look at others as well rest on what anybody can send.
+    pub(crate) const GROUNDED: [Self; 3] = [Self::Http, Self::Auth, Self::Decoy];
+
     pub const ALL: [Self; 12] = [
         Self::FlowAttempt,
         Self::FlowUpdate,
@@ -360,6 +363,17 @@ impl Event {
         }
     }
 
+    /// Whether there was a connection that stood: nobody else can have made it in the source's name. Attempts, datagrams
+    /// and pings can be sent with any source address.
+    pub(crate) fn is_grounded(&self) -> bool {
+        match &self.body {
+            Body::Http(_) => true,
+            Body::Auth(it) => !is_datagram_service(&it.service),
+            Body::Decoy(it) => !is_datagram_service(&it.service),
+            _ => false,
+        }
+    }
+
     /// Whose doing it is, when it has an address.
     pub fn src(&self) -> Option<Addr> {
         match &self.body {
@@ -379,4 +393,27 @@ impl Event {
             Body::Tool(_) => None,
         }
     }
+}
+
+/// Services over UDP whose events look like those of services over TCP.
+const DATAGRAM_SERVICES: [&str; 15] = [
+    "snmp",
+    "tftp",
+    "sip",
+    "dns",
+    "ntp",
+    "ssdp",
+    "coap",
+    "mdns",
+    "llmnr",
+    "nbns",
+    "radius",
+    "dhcp",
+    "syslog",
+    "memcached",
+    "ike",
+];
+
+fn is_datagram_service(name: &str) -> bool {
+    DATAGRAM_SERVICES.iter().any(|known| known.eq_ignore_ascii_case(name))
 }

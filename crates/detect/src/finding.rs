@@ -25,6 +25,9 @@ pub struct Finding {
     /// The highest while the finding was open.
     pub confidence: Confidence,
     pub confidence_at_trigger: Confidence,
+    /// The highest that rests on connections that stood: nobody else can have made them in the source's name.
+    #[serde(skip_serializing_if = "Confidence::is_none")]
+    pub established: Confidence,
     /// What the confidence is the sum of.
     pub breakdown: Vec<Part>,
     pub mitre: Vec<String>,
@@ -88,7 +91,11 @@ pub struct Target {
 /// Prose about a finding; decides nothing.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Narrative {
+    /// `template`, or what became of asking a model: `ok`, `offline`, `timeout`, `error`.
     pub status: &'static str,
+    /// The model that was asked.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub model: String,
     pub hypothesis: String,
     pub report: String,
 }

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use crate::addr::Addr;
 use crate::config::Allow;
 use crate::finding::{Finding, LIST, Narrative, Part, Source, Target};
+use crate::grounds::Grounds;
 use crate::rule::{Class, Confidence, Rule, Severity};
 use crate::stage::Prediction;
 use crate::table::Map;
@@ -72,6 +73,8 @@ pub(crate) struct Ledger {
     /// Findings beyond the cap, and matches an allowed rule would have made.
     pub(crate) overflow: u64,
     pub(crate) allowed: u64,
+    /// What findings rest on.
+    pub(crate) grounds: Grounds,
 }
 
 struct Entry {
@@ -106,6 +109,7 @@ impl Ledger {
             kept: [0; 2],
             overflow: 0,
             allowed: 0,
+            grounds: Grounds::default(),
         }
     }
 
@@ -121,12 +125,14 @@ impl Ledger {
         cooldown: Option<Span>,
         details: impl FnOnce() -> Details,
     ) -> Raised {
+        let grounded = self.grounds.are_sure(rule, &hit);
         if self.is_allowed(rule, &hit) {
             self.allowed += 1;
             return Raised::Dropped;
         }
         if let Some(index) = self.open_of(rule, &hit) {
             self.fold(index, &hit, details);
+            self.ground(index, hit.confidence, grounded);
             return Raised::Folded(index);
         }
         let stronger = rule
@@ -137,7 +143,18 @@ impl Ledger {
             self.note(index, rule, hit.at);
             return Raised::Folded(index);
         }
-        self.open_new(rule, hit, cooldown.unwrap_or(self.cooldown), details())
+        let confidence = hit.confidence;
+        let raised = self.open_new(rule, hit, cooldown.unwrap_or(self.cooldown), details());
+        if let Raised::New(index) = raised {
+            self.ground(index, confidence, grounded);
+        }
+        raised
+    }
+
+    fn ground(&mut self, index: usize, confidence: Confidence, grounded: bool) {
+        if let Some(finding) = self.get_mut(index).filter(|_| grounded) {
+            finding.established = finding.established.max(confidence);
+        }
     }
 
     pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut Finding> {
@@ -362,6 +379,7 @@ impl Ledger {
             category: details.category.unwrap_or_else(|| rule.category.clone()),
             confidence: hit.confidence,
             confidence_at_trigger: hit.confidence,
+            established: Confidence::default(),
             breakdown: details.breakdown,
             mitre: details.mitre.unwrap_or_else(|| rule.mitre.clone()),
             stage,

@@ -15,6 +15,7 @@ mod error;
 mod event;
 mod finding;
 mod flow;
+mod grounds;
 mod http;
 mod incident;
 pub mod input;

@@ -241,9 +241,9 @@ fn fold_sensitive(findings: &mut Vec<Finding>) {
 
 /// The template's prose: from structured fields, decided by nothing and deciding nothing.
 fn explain(finding: &mut Finding) {
-    let (who, reason) = (finding.who(), finding.reason());
+    let reason = finding.reason();
     finding.narrative.status = "template";
-    finding.narrative.hypothesis = format!("{who} may be carrying out {}.", finding.threat_type.to_lowercase());
+    finding.narrative.hypothesis = finding.hypothesis();
     let next = finding.predicted_next.stage.map_or("nothing further", Stage::name);
     finding.narrative.report = format!(
         "{reason}. Expect {next} next; watch for {}. {}.",
@@ -277,7 +277,7 @@ impl Finding {
             .collect();
         let steps = [
             ("observe", format!("events from {} on", self.first_ts)),
-            ("hypothesise", self.narrative.hypothesis.clone()),
+            ("hypothesise", self.hypothesis()),
             (
                 "investigate",
                 format!("{} counted, threshold {}", self.count, self.threshold),
@@ -289,6 +289,14 @@ impl Finding {
             ("explain", self.reason()),
         ];
         self.trace = steps.into_iter().map(|(step, text)| Step { step, text }).collect();
+    }
+
+    fn hypothesis(&self) -> String {
+        format!(
+            "{} may be carrying out {}.",
+            self.who(),
+            self.threat_type.to_lowercase()
+        )
     }
 
     fn who(&self) -> String {

@@ -76,6 +76,10 @@ impl Confidence {
         Self::new((100 * count + threshold) / (2 * threshold))
     }
 
+    pub(crate) fn is_none(&self) -> bool {
+        self.0 == 0
+    }
+
     pub fn value(self) -> u8 {
         self.0
     }

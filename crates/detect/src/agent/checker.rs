@@ -10,10 +10,11 @@ use super::history::{History, Past};
 use super::playbook::{Playbook, Step, built_in};
 use super::score::{Now, Scored, score};
 use crate::config::{Config, Mode};
-use crate::event::Call;
+use crate::event::{Call, Event};
 use crate::finding::{Part, Source};
 use crate::ledger::{Details, Ledger, Match};
 use crate::rule::{Class, Confidence, Rule, Severity};
+use crate::rules::Condition;
 use crate::table::{Caps, Table};
 use crate::text::clipped;
 use crate::time::{Span, Time};
@@ -67,6 +68,8 @@ pub(crate) struct Known {
 
 pub(crate) struct Checker {
     playbooks: Vec<Known>,
+    /// What steps of playbooks want of a call's fields.
+    conditions: Vec<Condition>,
     knowledge: Knowledge,
     agents: Table<String, History>,
 }
@@ -86,11 +89,17 @@ impl Checker {
             rule: Arc::new(rule),
             cooldown: None,
         });
-        let playbooks = built_in
+        let mut playbooks: Vec<Known> = built_in
             .chain(custom)
-            .filter(|known| config.playbooks && wanted(&known.rule));
+            .filter(|known| config.playbooks && wanted(&known.rule))
+            .collect();
+        let mut conditions = Vec::new();
+        for known in &mut playbooks {
+            known.playbook.place(&mut conditions);
+        }
         Self {
-            playbooks: playbooks.collect(),
+            playbooks,
+            conditions,
             knowledge: Knowledge::new(config),
             agents: Table::new(AGENTS),
         }
@@ -105,14 +114,18 @@ impl Checker {
     }
 
     /// Judges a call, then remembers it, blocked or not.
-    pub(crate) fn check(&mut self, at: Time, call: &Call, config: &Config, ledger: &mut Ledger) -> Verdict {
+    pub(crate) fn check(&mut self, event: &Event, call: &Call, config: &Config, ledger: &mut Ledger) -> Verdict {
+        let at = event.at;
         let texts = texts(&call.arguments);
-        let whole = Features::of(call, &texts, &self.knowledge);
-        let parts = if whole.exec {
+        let mut whole = Features::of(call, &texts, &self.knowledge);
+        whole.met = self.met(event);
+        let mut parts = if whole.exec {
             compound::parts(&texts, &self.knowledge)
         } else {
             Vec::new()
         };
+        // A part of a call has the call's fields.
+        parts.iter_mut().for_each(|part| part.met = whole.met.clone());
         let window = Span(i64::try_from(config.playbook_window_ms.0).unwrap_or(i64::MAX / 2_000_000) * 1_000_000);
         let key = key(call, &config.correlate_by);
         let playbooks = &self.playbooks;
@@ -144,6 +157,14 @@ impl Checker {
             chains
         });
         self.verdict(at, &key, call, chains, config, ledger)
+    }
+
+    fn met(&self, event: &Event) -> Arc<[u64]> {
+        let mut met = vec![0; self.conditions.len().div_ceil(64)];
+        for (place, condition) in self.conditions.iter().enumerate() {
+            met[place / 64] |= u64::from(condition.is_met(event)) << (place % 64);
+        }
+        met.into()
     }
 
     fn verdict(
@@ -289,7 +310,8 @@ fn earliest<'a>(history: &[&'a Past], start: usize, middle: &[Step]) -> Option<V
 // === impl Verdict ===
 
 impl Verdict {
-    pub(crate) fn allow() -> Self {
+    /// Nothing speaks against the call.
+    pub fn allow() -> Self {
         Self {
             decision: Decision::Allow,
             confidence: Confidence::default(),

@@ -1,5 +1,7 @@
 //! What one call does: the features playbooks are made of.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::content::{Content, only_scratch};
@@ -32,6 +34,8 @@ pub(super) struct Features {
     pub(super) decoy: bool,
     /// The caller itself is worried.
     pub(super) signal: bool,
+    /// Conditions of playbooks' steps that its fields meet, a bit each; none when there are no such.
+    pub(super) met: Arc<[u64]>,
 }
 
 /// What classification needs to know of the settings.
@@ -258,7 +262,8 @@ impl Features {
 
     /// Nothing that a playbook could use.
     pub(super) fn is_empty(&self) -> bool {
-        self.sensitivity.value == 0 && !self.does_something() && !self.decoy
+        let meets = self.met.iter().any(|&bits| bits != 0);
+        self.sensitivity.value == 0 && !self.does_something() && !self.decoy && !meets
     }
 
     fn does_something(&self) -> bool {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::agent::feature::Features;
 use crate::rule::{Class, Family, Rule};
+use crate::rules::Condition;
 use crate::stage::Stage;
 
 use Feature::{
@@ -28,6 +29,13 @@ pub(crate) struct Playbook {
 pub(crate) enum Step {
     All(Cow<'static, [Feature]>),
     Any(Cow<'static, [Feature]>),
+    /// Also, or only, its fields are as a rule wants them.
+    Where {
+        step: Option<Box<Step>>,
+        condition: Condition,
+        /// Place among the conditions of all playbooks, given when they run.
+        place: usize,
+    },
 }
 
 /// One thing a call can be or do (detect.md §9.1).
@@ -91,7 +99,40 @@ impl Step {
         match self {
             Self::All(features) => features.iter().all(|feature| feature.of(call)),
             Self::Any(features) => features.iter().any(|feature| feature.of(call)),
+            Self::Where { step, place, .. } => {
+                let met = call
+                    .met
+                    .get(place / 64)
+                    .is_some_and(|bits| bits >> (place % 64) & 1 == 1);
+                met && step.as_ref().is_none_or(|step| step.is(call))
+            }
         }
+    }
+}
+
+// === impl Playbook ===
+
+impl Playbook {
+    /// Gives its conditions their places, from the first free one on, and hands them out.
+    pub(super) fn place(&mut self, all: &mut Vec<Condition>) {
+        let steps = self.before.iter().any(|step| matches!(step, Step::Where { .. }));
+        let before = if steps {
+            self.before.to_mut().as_mut_slice()
+        } else {
+            &mut []
+        };
+        for step in before.iter_mut().chain([&mut self.last]) {
+            if let Step::Where { condition, place, .. } = step {
+                *place = all.len();
+                all.push(condition.clone());
+            }
+        }
+    }
+
+    /// Steps that look at fields.
+    pub(crate) fn conditions(&self) -> usize {
+        let steps = self.before.iter().chain([&self.last]);
+        steps.filter(|step| matches!(step, Step::Where { .. })).count()
     }
 }
 

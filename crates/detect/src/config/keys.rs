@@ -1,9 +1,14 @@
 //! The keys (detect.md §13). One line makes a key, its field, its default and its environment variable.
 
+use std::net::IpAddr;
+
 use ipnet::IpNet;
 use serde_json::Value;
 
+use super::responders::{Prose, Responder, SyslogFormat, Way, Webhook};
 use super::value::{Allow, Mode, Percent, Positive, Raw, Setting};
+use crate::agent::Decision;
+use crate::rule::Severity;
 use crate::time::Span;
 
 /// A key and how to set and show it.
@@ -85,6 +90,8 @@ keys! {
     playbook_window_ms: Positive = Positive(300_000), "attack_pattern.window_ms";
     playbook_mode: Mode = Mode::Enforce, "attack_pattern.mode";
     correlate_by: String = "agent".to_owned(), "correlate_by";
+    check_on_error: Decision = Decision::Block, "check.on_error";
+    check_client_time: bool = false, "check.trust_client_time";
     internal_domains: Vec<String> = Vec::new(), "internal_domains";
     allowed_destinations: Vec<String> = Vec::new(), "allowlisted_destinations";
     approved_packages: Vec<String> = Vec::new(), "approved_packages";
@@ -103,6 +110,37 @@ keys! {
     never_isolate: Vec<IpNet> = Vec::new(), "never_isolate";
     intel_lists: Vec<String> = Vec::new(), "intel.lists";
     disabled: Vec<String> = Vec::new(), "disabled_rules";
+    respond: Vec<Responder> = vec![Responder("alert".to_owned())], "respond";
+    simulate: bool = false, "simulate";
+    webhooks: Vec<Webhook> = Vec::new(), "webhook.targets";
+    webhook_secret: String = String::new(), "webhook.secret_file";
+    webhook_private: bool = false, "webhook.allow_private";
+    webhook_dead: String = "decnet-undelivered.jsonl".to_owned(), "webhook.dead_letter_path";
+    mail_server: String = String::new(), "mail.server";
+    mail_from: String = String::new(), "mail.from";
+    mail_to: Vec<String> = Vec::new(), "mail.to";
+    mail_user: String = String::new(), "mail.user";
+    mail_password: String = String::new(), "mail.password_file";
+    mail_ca: String = String::new(), "mail.ca_file";
+    mail_severity: Severity = Severity::Medium, "mail.min_severity";
+    mail_digest: Span = Span::seconds(300), "mail.digest_seconds";
+    syslog_target: String = String::new(), "syslog.target";
+    syslog_format: SyslogFormat = SyslogFormat::Rfc5424, "syslog.format";
+    llm_backend: Prose = Prose::Template, "llm.backend";
+    llm_url: String = "http://127.0.0.1:11434".to_owned(), "llm.url";
+    llm_model: String = "llama3.2".to_owned(), "llm.model";
+    llm_key: String = String::new(), "llm.key_file";
+    llm_remote: bool = false, "llm.allow_remote";
+    llm_timeout: Span = Span::seconds(30), "llm.timeout_seconds";
+    isolate: bool = false, "isolate.enabled";
+    isolate_dry_run: bool = true, "isolate.dry_run";
+    isolate_mode: Way = Way::Tarpit, "isolate.mode";
+    isolate_decoy: Vec<IpAddr> = Vec::new(), "isolate.decoy";
+    isolate_port: u16 = 0, "isolate.tarpit_port";
+    isolate_ttl: Span = Span::seconds(3600), "isolate.ttl_seconds";
+    isolate_confidence: Percent = Percent(85), "isolate.min_confidence";
+    isolate_internal: bool = false, "isolate.internal";
+    isolate_max: Positive = Positive(4096), "isolate.max_entries";
 }
 
 const LOGIN_PATHS: &[&str] = &[

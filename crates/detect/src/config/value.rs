@@ -4,6 +4,7 @@ use ipnet::IpNet;
 use serde_yaml::Value;
 
 use crate::addr::Addr;
+use crate::agent::Decision;
 use crate::time::{Span, Time};
 
 /// A value as a layer wrote it.
@@ -49,7 +50,7 @@ pub struct Allow {
 // === impl Raw ===
 
 impl Raw {
-    fn text(&self) -> Option<String> {
+    pub(super) fn text(&self) -> Option<String> {
         match self {
             Self::Text(text) => Some(text.trim().to_owned()),
             Self::Yaml(Value::String(text)) => Some(text.trim().to_owned()),
@@ -161,6 +162,21 @@ impl Setting for Mode {
             Self::Enforce => "enforce".into(),
             Self::Observe => "observe".into(),
         }
+    }
+}
+
+impl Setting for Decision {
+    const WANTED: &'static str = "`allow`, `flag` or `block`";
+    fn read(raw: &Raw) -> Option<Self> {
+        match raw.text()?.as_str() {
+            "allow" => Some(Self::Allow),
+            "flag" => Some(Self::Flag),
+            "block" => Some(Self::Block),
+            _ => None,
+        }
+    }
+    fn show(&self) -> serde_json::Value {
+        serde_json::json!(self)
     }
 }
 

@@ -6,10 +6,10 @@ use serde_yaml::Value as Yaml;
 
 use super::field::{Fields, kinds_of};
 use super::pattern::{Test, keyword_fits};
-use crate::event::Kind;
+use crate::event::{Event, Kind};
 
 #[derive(Clone, Debug)]
-pub(super) enum Condition {
+pub(crate) enum Condition {
     Always,
     All(Vec<Condition>),
     Any(Vec<Condition>),
@@ -58,6 +58,10 @@ impl Condition {
     fn list(value: &Yaml, lists: Lists<'_>, depth: usize) -> Result<Vec<Self>, String> {
         let items = value.as_sequence().ok_or("`all` and `any` want a list")?;
         items.iter().map(|item| Self::at(item, lists, depth + 1)).collect()
+    }
+
+    pub(crate) fn is_met(&self, event: &Event) -> bool {
+        self.holds(event)
     }
 
     pub(super) fn holds(&self, fields: &dyn Fields) -> bool {

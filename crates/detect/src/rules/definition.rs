@@ -218,6 +218,14 @@ impl Definition {
         }
     }
 
+    /// All it looks at; nothing when it looks at what other rules found.
+    pub(crate) fn kinds(&self) -> &[Kind] {
+        match &self.feed {
+            Feed::Events { kinds, .. } if self.refers_to().is_empty() => kinds,
+            _ => &[],
+        }
+    }
+
     /// Rules this one refers to, by id or name.
     pub(super) fn refers_to(&self) -> Vec<&str> {
         let steps = match &self.logic {

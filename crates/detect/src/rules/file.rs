@@ -287,7 +287,7 @@ impl Raw {
                     },
                 )
             }
-            "playbook" => ("playbook", Logic::Playbook(self.playbook()?)),
+            "playbook" => ("playbook", Logic::Playbook(self.playbook(lists)?)),
             other => {
                 return Err(format!(
                     "kind `{other}` is none of match, threshold, bucket, sequence, absence, playbook"

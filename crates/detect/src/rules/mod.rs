@@ -19,6 +19,7 @@ mod tests;
 
 use std::sync::Arc;
 
+pub(crate) use condition::Condition;
 pub use definition::Definition;
 pub(crate) use run::Running;
 pub use tried::Outcome as TestOutcome;
@@ -33,6 +34,8 @@ pub struct Ruleset {
 
 const MAX_FILE: usize = 1 << 20;
 const MAX_RULES: usize = 1_000;
+/// Each remembered call keeps a bit for each.
+const MAX_CONDITIONS: usize = 512;
 const MAX_NODES: usize = 10_000;
 /// Brackets nested deeper than any rule are how YAML is made slow.
 const MAX_NESTING: usize = 64;
@@ -80,6 +83,11 @@ impl Ruleset {
     /// # Errors
     /// Names the first rule with such a reference.
     pub fn check(&self) -> Result<()> {
+        let conditions: usize = self
+            .iter()
+            .filter_map(Definition::known)
+            .map(|known| known.playbook.conditions())
+            .sum();
         for definition in &self.definitions {
             let refused = |what: String| Error::Rules {
                 file: definition.origin.clone(),
@@ -94,6 +102,11 @@ impl Ruleset {
                 if !known {
                     return Err(refused(format!("rule `{id}` refers to `{name}`, which is not there")));
                 }
+            }
+            if conditions > MAX_CONDITIONS {
+                return Err(refused(format!(
+                    "more than {MAX_CONDITIONS} steps of playbooks have a `where`"
+                )));
             }
             if self.reaches(definition, id, 0) {
                 return Err(refused(format!("rule `{id}` refers to itself through others")));

@@ -13,7 +13,7 @@ use crate::addr::Addr;
 
 /// A field compared with values.
 #[derive(Clone, Debug)]
-pub(super) struct Test {
+pub(crate) struct Test {
     pub(super) field: String,
     /// Every value must fit, not any.
     all: bool,

@@ -440,6 +440,42 @@ fn a_playbook_of_ones_own_decides_like_those_built_in() {
 }
 
 #[test]
+fn a_playbooks_step_may_want_of_a_calls_fields_what_it_likes() {
+    let rules = "decnet_rules: 1\nrules:\n  - {id: own.payroll, title: Payroll, kind: playbook, base: 60, steps: [{where: {tool.name: open_sheet, 'tool.args.name|contains': payroll}}, {feature: outbound, where: {'tool.args.url|endswith': .example}}]}\n";
+    let decide = |calls: &[(&str, serde_json::Value)]| {
+        let setup = Setup {
+            rules: set(rules),
+            ..Setup::default()
+        };
+        let mut engine = Engine::new(setup, Input::Tools);
+        let mut last = None;
+        for (second, (name, arguments)) in (0i64..).zip(calls) {
+            let call = crate::Call {
+                agent: "a".to_owned(),
+                name: (*name).to_owned(),
+                arguments: arguments.clone(),
+                ..crate::Call::default()
+            };
+            last = Some(engine.check(crate::Time(second * 1_000_000_000), &call));
+        }
+        let found = last.expect("calls").findings;
+        found.iter().any(|chain| chain.rule == "own.payroll")
+    };
+    let sheet = |name: &str| ("open_sheet", serde_json::json!({ "name": name }));
+    let post = |url: &str| ("http_post", serde_json::json!({ "url": url }));
+    let (payroll, menu) = (sheet("payroll-2026"), sheet("menu"));
+    let (outside, other) = (post("https://files.example"), post("https://files.test"));
+    assert!(decide(&[payroll.clone(), outside.clone()]));
+    assert!(
+        decide(&[payroll.clone(), menu.clone(), outside.clone()]),
+        "with others between"
+    );
+    assert!(!decide(&[menu, outside.clone()]), "another sheet");
+    assert!(!decide(&[payroll.clone(), other]), "to elsewhere");
+    assert!(!decide(&[outside, payroll]), "in another order");
+}
+
+#[test]
 fn rules_go_on_from_what_built_in_ones_found() {
     let run = |target: &str| {
         let mut engine = Engine::new(
@@ -478,7 +514,11 @@ fn what_a_playbook_cannot_be_is_refused_by_name() {
             "magic",
         ),
         (
-            playbook("base: 10, steps: [{where: {tool.name: x}}, {feature: exec}]"),
+            playbook("base: 10, steps: [{where: {http.path: x}}, {feature: exec}]"),
+            "tool.name",
+        ),
+        (
+            playbook("base: 10, steps: [{optional: true, feature: recon}, {feature: exec}]"),
             "feature",
         ),
         (

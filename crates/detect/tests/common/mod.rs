@@ -3,7 +3,7 @@
 
 use detect::{
     About, Addr, Auth, Body, Call, Carried, Config, Engine, Event, Finding, FlowRecord, Input, Packet, Proto, Report,
-    Setup, Span, State, TcpFlags, Time, Totals, Verdict,
+    Ruleset, Setup, Span, State, TcpFlags, Time, Totals, Verdict,
 };
 use serde_json::Value;
 
@@ -68,16 +68,40 @@ impl Scene {
     }
 
     pub fn of(config: Config, input: Input) -> Self {
+        Self::set_up(
+            Setup {
+                config,
+                ..Setup::default()
+            },
+            input,
+        )
+    }
+
+    /// With rules of one's own beside the built-in ones.
+    pub fn ruled(rules: Ruleset) -> Self {
+        Self::set_up(
+            Setup {
+                rules,
+                ..Setup::default()
+            },
+            Input::Events,
+        )
+    }
+
+    fn set_up(setup: Setup, input: Input) -> Self {
         Self {
-            engine: Engine::new(
-                Setup {
-                    config,
-                    ..Setup::default()
-                },
-                input,
-            ),
+            engine: Engine::new(setup, input),
             input,
         }
+    }
+
+    pub fn packet(&mut self, at: i64, src: &str, dst: &str, carried: Carried) {
+        self.engine.packet(Packet {
+            at: ms(at),
+            src: addr(src),
+            dst: addr(dst),
+            carried,
+        });
     }
 
     pub fn tcp(&mut self, at: i64, src: (&str, u16), dst: (&str, u16), flags: u8, payload: u32) {
@@ -87,12 +111,7 @@ impl Scene {
             flags: TcpFlags(flags),
             payload,
         };
-        self.engine.packet(Packet {
-            at: ms(at),
-            src: addr(src.0),
-            dst: addr(dst.0),
-            carried,
-        });
+        self.packet(at, src.0, dst.0, carried);
     }
 
     pub fn udp(&mut self, at: i64, src: (&str, u16), dst: (&str, u16), payload: u32) {
@@ -101,12 +120,7 @@ impl Scene {
             dport: dst.1,
             payload,
         };
-        self.engine.packet(Packet {
-            at: ms(at),
-            src: addr(src.0),
-            dst: addr(dst.0),
-            carried,
-        });
+        self.packet(at, src.0, dst.0, carried);
     }
 
     pub fn syn(&mut self, at: i64, src: &str, sport: u16, dst: &str, dport: u16) {
