@@ -20,6 +20,8 @@ pub mod nflog;
 mod orders;
 pub mod progress;
 mod resolver;
+pub mod shunt;
+pub mod surroundings;
 mod sysctls;
 #[cfg(test)]
 mod testing;
@@ -37,4 +39,5 @@ pub use lock::Lock;
 pub use logs::{Frame, Logs, Speaker};
 pub use network::Networks;
 pub use progress::Progress;
+pub use shunt::Shunt;
 pub use visitor::Visitor;

@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 
 use model::fleet::{DeckySpec, Egress};
 use model::machine::Proto;
+use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::netns::NetNs;
@@ -180,8 +181,17 @@ fn set(text: &mut String, name: &str, kind: &str, elements: impl Iterator<Item =
 
 /// Applies `rules` as one transaction in the namespace of the calling thread.
 pub(crate) fn nft(rules: &str) -> io::Result<()> {
+    run(&["-f", "-"], rules)
+}
+
+/// As [`nft`], for rules as JSON (libnftables-json(5)).
+pub(crate) fn nft_json(commands: &[Value]) -> io::Result<()> {
+    run(&["-j", "-f", "-"], &json!({ "nftables": commands }).to_string())
+}
+
+fn run(args: &[&str], rules: &str) -> io::Result<()> {
     let mut child = Command::new("nft")
-        .args(["-f", "-"])
+        .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

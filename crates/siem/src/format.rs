@@ -38,7 +38,7 @@ const TAIL: usize = 256;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-enum Severity {
+pub(crate) enum Severity {
     Error = 3,
     Warning = 4,
     Notice = 5,
@@ -93,7 +93,7 @@ pub fn message(event: &Event) -> String {
     out
 }
 
-fn header(severity: Severity, at: OffsetDateTime, host: &str, app: &str, id: &str) -> String {
+pub(crate) fn header(severity: Severity, at: OffsetDateTime, host: &str, app: &str, id: &str) -> String {
     let mut out = String::with_capacity(512);
     let priority = LOCAL0 * 8 + severity as u8;
     let at = at.to_offset(time::UtcOffset::UTC);

@@ -5,6 +5,7 @@
 
 mod error;
 mod escape;
+pub mod finding;
 pub mod format;
 mod forwarder;
 mod link;
