@@ -271,6 +271,25 @@ fn scanners_are_named_by_the_packets_they_make() {
 }
 
 #[test]
+fn every_closed_port_of_a_scan_is_told_once_and_so_are_open_ones_that_were_let_go_of() {
+    for (scan, cut_off) in [("-sS", &[22][..]), ("-sT", &[])] {
+        let wire = Wire::new();
+        let seen = wire.shows(&[&format!("nmap -n -Pn {scan} --max-retries 0 -p 1-79 10.98.0.2")]);
+        assert_attributed(&seen);
+        let told = of(&seen, "port_tries");
+        let ports = |field: &str| -> Vec<u64> {
+            let lists = told.iter().flat_map(|tries| tries[field].as_array().unwrap());
+            let mut ports: Vec<u64> = lists.map(|pair| pair[0].as_u64().unwrap()).collect();
+            ports.sort_unstable();
+            ports
+        };
+        let closed: Vec<u64> = (1..=79).filter(|&port| port != 22).collect();
+        assert_eq!(ports("refused"), closed, "{scan}");
+        assert_eq!(ports("cut_off"), cut_off, "{scan}");
+    }
+}
+
+#[test]
 fn forged_identifications_are_classed_as_they_were_forged() {
     let wire = Wire::new();
     let seen = wire.shows(&["hping3 -S -c 8 -i u20000 -N 4242 -p 80 10.98.0.2"]);

@@ -15,14 +15,15 @@ mod syns;
 mod talk;
 #[cfg(test)]
 mod tests;
+mod tries;
 mod udp;
 
 use std::time::Duration;
 
 pub use deckies::{Deckies, Decky, Role};
 pub use details::{
-    Asked, Flow, HostChange, Http2Settings, HttpRequest, LinkLocalLeak, QuicHello, QuicProbe, Repeat, ScannerSeen,
-    SshBanner, SshKex, Syn, TlsCertificate, TlsHello, TlsSession,
+    Asked, Flow, HostChange, Http2Settings, HttpRequest, LinkLocalLeak, PortTries, QuicHello, QuicProbe, Repeat,
+    ScannerSeen, SshBanner, SshKex, Syn, TlsCertificate, TlsHello, TlsSession, Tried,
 };
 pub use observation::{Details, Observation};
 pub use stacks::Stack;
@@ -40,6 +41,7 @@ use link_local::Neighbours;
 use repeats::Repeats;
 use segments::Talks;
 use stacks::Stacks;
+use tries::Tries;
 use udp::Datagrams;
 
 /// The hard caps of a [`Watch`].
@@ -80,7 +82,7 @@ pub struct Counters {
     pub evicted_sources: u64,
     pub evicted_talks: u64,
     pub evicted_repeats: u64,
-    /// Things not told again.
+    /// Things not told again, and tries of ports not told at all.
     pub suppressed: u64,
 }
 
@@ -97,6 +99,7 @@ pub struct Watch {
     datagrams: Datagrams,
     neighbours: Neighbours,
     repeats: Repeats,
+    tries: Tries,
     counters: Counters,
     /// When what is over was looked for last.
     swept: Time,
@@ -121,6 +124,7 @@ impl Watch {
             datagrams: Datagrams::new(limits.datagrams),
             neighbours: Neighbours::new(limits.neighbours),
             repeats: Repeats::new(limits.repeats),
+            tries: Tries::default(),
             counters: Counters::default(),
             swept: Time::default(),
         }
@@ -193,6 +197,7 @@ impl Watch {
         while let Some((key, summary)) = self.summaries.expired(now) {
             self.tell_summary(&key, &summary, out);
         }
+        self.tell_tries(out);
         self.repeats.expire(now, out);
     }
 
@@ -205,6 +210,7 @@ impl Watch {
         while let Some((key, summary)) = self.summaries.flush() {
             self.tell_summary(&key, &summary, out);
         }
+        self.tell_tries(out);
         self.repeats.flush(out);
     }
 
@@ -218,7 +224,7 @@ impl Watch {
             evicted_sources: self.sources.evicted(),
             evicted_talks: self.talks.evicted() + self.datagrams.evicted(),
             evicted_repeats,
-            suppressed,
+            suppressed: suppressed + self.tries.untold(),
             ..self.counters
         }
     }

@@ -6,8 +6,8 @@ use serde::{Serialize, Serializer};
 
 use super::deckies::{Decky, Role};
 use super::details::{
-    Flow, HostChange, Http2Settings, HttpRequest, LinkLocalLeak, QuicHello, QuicProbe, Repeat, ScannerSeen, SshBanner,
-    SshKex, Syn, TlsCertificate, TlsHello, TlsSession,
+    Flow, HostChange, Http2Settings, HttpRequest, LinkLocalLeak, PortTries, QuicHello, QuicProbe, Repeat, ScannerSeen,
+    SshBanner, SshKex, Syn, TlsCertificate, TlsHello, TlsSession,
 };
 use crate::time::Time;
 
@@ -78,6 +78,8 @@ kinds! {
     /// Another host behind the address than before, or another tool.
     HostChange(HostChange) = "host_change", false;
     ScannerSeen(ScannerSeen) = "scanner_detected", false;
+    /// Ports of a machine that were closed, or open and let go of again; without a port of its own.
+    PortTries(PortTries) = "port_tries", false;
     /// How often something was seen again.
     Repeat(Repeat) = "fingerprint_repeat", false;
 }

@@ -196,11 +196,34 @@ impl Watch {
             self.scanner(ended.flow.last, ended.ends.client, ended.ends.server, &report, out);
         }
         let is_told = || self.deckies.ends(ended.ends.client.0, ended.ends.server.0).is_by_peer();
+        let came_to_nothing = match ended.flow.handshake {
+            Handshake::Refused => Some(true),
+            Handshake::RstByClient => Some(false),
+            _ => None,
+        };
+        if let Some(refused) = came_to_nothing.filter(|_| is_told()) {
+            let (source, machine) = (ended.ends.client.0, ended.ends.server);
+            self.tries.add(ended.flow.first, source, machine.0, machine.1, refused);
+        }
         if ended.flow.is_trivial() || !is_told() {
             return;
         }
         if let Some((key, summary)) = self.summaries.add(at, &ended) {
             self.tell_summary(&key, &summary, out);
+        }
+    }
+
+    pub(super) fn tell_tries(&mut self, out: &mut Vec<Observation>) {
+        for (source, machine, at, tries) in self.tries.take() {
+            let between = self.deckies.ends(source, machine);
+            out.push(Observation {
+                at,
+                source: (source, 0),
+                destination: (machine, 0),
+                role: between.role(),
+                decky: between.decky().cloned(),
+                details: tries.into(),
+            });
         }
     }
 

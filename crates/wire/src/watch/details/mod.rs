@@ -6,6 +6,7 @@ mod quic;
 mod ssh;
 mod syn;
 mod tls;
+mod tries;
 
 use std::{borrow::Cow, fmt::Display, net::Ipv4Addr, net::Ipv6Addr};
 
@@ -18,6 +19,7 @@ pub use ssh::{SshBanner, SshKex};
 pub use syn::Syn;
 pub(super) use tls::sni;
 pub use tls::{Asked, TlsCertificate, TlsHello, TlsSession};
+pub use tries::{PortTries, Tried};
 
 use crate::time::Time;
 
