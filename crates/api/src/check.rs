@@ -1,19 +1,22 @@
 //! `POST /api/v1/check`: may an agent do this? (detect.md §9.4)
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Json;
 use axum::extract::State;
-use detect::{Call, Chain, Decision, Severity, Signal, Verdict};
+use detect::{Call, Chain, Decision, Severity, Signal, Span, Time, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::judge::{Decided, now};
 use crate::problem::{Fault, Problem};
 use crate::routes::{Body, Shared};
 
-const FIELDS: [&str; 8] = [
+const FIELDS: [&str; 9] = [
     "agent_id",
     "tool_name",
     "arguments",
@@ -22,7 +25,10 @@ const FIELDS: [&str; 8] = [
     "environment",
     "signals",
     "blocking",
+    "ts",
 ];
+/// A call from further ahead is somebody's broken clock.
+const AHEAD: Span = Span::seconds(24 * 3600);
 const MAX_NAME: usize = 256;
 
 /// What is answered.
@@ -54,13 +60,22 @@ pub(crate) enum Said {
 struct Asked {
     call: Call,
     blocking: bool,
+    /// When it was made, as the caller says.
+    at: Option<Time>,
 }
 
 pub(crate) async fn check(State(shared): State<Arc<Shared>>, Body(body): Body) -> Result<Json<Answer>, Problem> {
     let began = Instant::now();
-    let asked = asked(&body)?;
-    let verdict = shared.api.judge.check(&asked.call);
+    let asked = asked(&body, shared.api.client_time)?;
+    let judge = &shared.api.judge;
+    let judged = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        judge.check(asked.at.unwrap_or_else(now), &asked.call)
+    }));
+    let verdict = judged.unwrap_or_else(|_| failed(shared.api.on_error));
     let mut answer = Answer::of(verdict, began);
+    if answer.decision != Said::Allow {
+        judge.note(answer.decided(&asked.call));
+    }
     if asked.blocking && matches!(answer.decision, Said::Flag | Said::Block) {
         shared.pending.put(&asked.call, &answer);
         answer.decision = Said::Pending;
@@ -68,8 +83,17 @@ pub(crate) async fn check(State(shared): State<Arc<Shared>>, Body(body): Body) -
     Ok(Json(answer))
 }
 
+/// What is said when judging failed; what failed is in the log.
+fn failed(decision: Decision) -> Verdict {
+    Verdict {
+        decision,
+        reason: Some("the call could not be judged".to_owned()),
+        ..Verdict::allow()
+    }
+}
+
 /// Every field that is wrong is named, not the first alone.
-fn asked(body: &Value) -> Result<Asked, Problem> {
+fn asked(body: &Value, client_time: bool) -> Result<Asked, Problem> {
     let Value::Object(map) = body else {
         return Err(Problem::structure(vec![Fault::new("", "must be an object")]));
     };
@@ -120,6 +144,23 @@ fn asked(body: &Value) -> Result<Asked, Problem> {
         }
     };
     let signals = signals(map.get("signals"), &mut faults);
+    let at = match map.get("ts") {
+        None | Some(Value::Null) => None,
+        Some(_) if !client_time => {
+            faults.push(Fault::new("/ts", "is taken only with `check.trust_client_time`"));
+            None
+        }
+        Some(value) => {
+            let at = moment(value).filter(|at| *at <= now().plus(AHEAD));
+            if at.is_none() {
+                faults.push(Fault::new(
+                    "/ts",
+                    "must be RFC 3339 or seconds since 1970, a day ahead at most",
+                ));
+            }
+            at
+        }
+    };
     if !faults.is_empty() {
         return Err(Problem::structure(faults));
     }
@@ -133,7 +174,18 @@ fn asked(body: &Value) -> Result<Asked, Problem> {
             signals,
         },
         blocking,
+        at,
     })
+}
+
+fn moment(value: &Value) -> Option<Time> {
+    match value {
+        Value::String(text) => Time::parse_rfc3339(text),
+        other => other
+            .as_f64()
+            .filter(|seconds| (0.0..9e9).contains(seconds))
+            .map(Time::from_seconds),
+    }
 }
 
 fn signals(value: Option<&Value>, faults: &mut Vec<Fault>) -> Vec<Signal> {
@@ -173,6 +225,23 @@ fn pointer(key: &str) -> String {
 // === impl Answer ===
 
 impl Answer {
+    fn decided(&self, call: &Call) -> Decided {
+        Decided {
+            check: self.check_id,
+            at: OffsetDateTime::now_utc(),
+            agent: call.agent.clone(),
+            tool: call.name.clone(),
+            decision: match self.decision {
+                Said::Allow => Decision::Allow,
+                Said::Flag => Decision::Flag,
+                Said::Block | Said::Pending => Decision::Block,
+            },
+            confidence: self.confidence,
+            reason: self.reason.clone().unwrap_or_default(),
+            rule: self.findings.first().map(|chain| chain.rule.clone()),
+        }
+    }
+
     fn of(verdict: Verdict, began: Instant) -> Self {
         Self {
             decision: match verdict.decision {
@@ -187,6 +256,24 @@ impl Answer {
             would: verdict.would,
             findings: verdict.findings,
             latency_ms: began.elapsed().as_secs_f64() * 1000.0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_judged_is_decided_as_the_settings_say() {
+        for decision in [Decision::Allow, Decision::Flag, Decision::Block] {
+            let verdict = failed(decision);
+            assert_eq!(verdict.decision, decision);
+            assert!(
+                verdict
+                    .reason
+                    .is_some_and(|reason| reason.contains("could not be judged"))
+            );
         }
     }
 }

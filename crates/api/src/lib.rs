@@ -2,6 +2,7 @@
 //! these routes. Serves one loopback address, behind one bearer token.
 #![forbid(unsafe_code)]
 
+mod alerts;
 mod check;
 mod error;
 mod judge;
@@ -13,13 +14,14 @@ mod token;
 mod traffic;
 
 pub use error::Error;
-pub use judge::Judge;
+pub use judge::{Decided, Judge, Standing};
 pub use openapi::document;
 pub use token::Token;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use detect::Decision;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +30,10 @@ use tokio_util::sync::CancellationToken;
 pub struct Api {
     pub judge: Arc<Judge>,
     pub token: Token,
+    /// What is said of a call when judging it fails.
+    pub on_error: Decision,
+    /// Calls may say when they were made.
+    pub client_time: bool,
     /// Serve the short paths of Detress as well.
     pub detress: bool,
 }

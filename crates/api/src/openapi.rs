@@ -17,7 +17,11 @@ pub fn document() -> Value {
                 "responses": { "200": answer("the call and its decision", "Waiting"), "400": problem(), "401": problem(), "404": problem(), "409": problem(), "415": problem() } } },
             "/api/v1/check/{id}/decision": { "get": { "summary": "What became of a call", "parameters": [id()], "responses": decided } },
             "/api/v1/detect/traffic": { "post": { "summary": "Metadata of connections: one record, a list, or one a line", "requestBody": body("Record"),
-                "responses": { "200": { "description": "status and alerts_generated" }, "400": problem(), "401": problem(), "413": problem(), "415": problem(), "422": problem() } } },
+                "responses": { "200": { "description": "status and alerts_generated" }, "400": problem(), "401": problem(), "413": problem(), "415": problem(), "422": problem() } },
+                "get": { "summary": "Records that came in last, newest first", "parameters": [query("limit")],
+                "responses": { "200": { "description": "total and data" }, "401": problem(), "422": problem() } } },
+            "/api/v1/detect/alerts": { "get": { "summary": "What was found in them last, newest first", "parameters": [query("limit"), query("severity"), query("class"), query("since")],
+                "responses": { "200": { "description": "total and data" }, "401": problem(), "422": problem() } } },
             "/api/v1/detect/health": { "get": { "summary": "Whether it judges, and what it passed over", "responses": { "200": { "description": "status and counters" }, "401": problem() } } },
         },
         "components": { "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } }, "schemas": schemas() },
@@ -31,7 +35,7 @@ fn schemas() -> Value {
     json!({
         "Call": { "type": "object", "required": ["agent_id", "tool_name"], "additionalProperties": false, "properties": {
             "agent_id": text, "tool_name": text, "arguments": { "type": "object" }, "session_id": text, "tenant": text, "environment": text,
-            "signals": { "type": "array" }, "blocking": { "type": "boolean" } } },
+            "signals": { "type": "array" }, "ts": { "type": ["string", "number"] }, "blocking": { "type": "boolean" } } },
         "Answer": { "type": "object", "required": ["decision", "check_id", "confidence", "severity", "findings", "latency_ms"], "properties": {
             "decision": { "enum": ["allow", "flag", "block", "pending"] }, "check_id": text, "confidence": percent, "severity": text,
             "reason": text, "would": text, "findings": { "type": "array" }, "latency_ms": { "type": "number" } } },
@@ -58,6 +62,10 @@ fn answer(description: &str, schema: &str) -> Value {
 
 fn problem() -> Value {
     json!({ "description": "what is wrong (RFC 9457)", "content": { "application/problem+json": { "schema": reference("Problem") } } })
+}
+
+fn query(name: &str) -> Value {
+    json!({ "name": name, "in": "query", "schema": { "type": "string" } })
 }
 
 fn id() -> Value {

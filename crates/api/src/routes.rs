@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::pending::Pending;
 use crate::problem::{Fault, Problem};
-use crate::{Api, check, pending, traffic};
+use crate::{Api, alerts, check, pending, traffic};
 
 /// Bytes of a request's body.
 const MAX_BODY: usize = 1 << 20;
@@ -27,7 +27,7 @@ pub(crate) struct Shared {
     pub(crate) pending: Pending,
 }
 
-type Routes = [(&'static str, MethodRouter<Arc<Shared>>); 5];
+type Routes = [(&'static str, MethodRouter<Arc<Shared>>); 6];
 
 pub(crate) fn router(api: Arc<Api>) -> Router {
     let routes: Routes = [
@@ -35,7 +35,8 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         ("/api/v1/check/pending", get(pending::list)),
         ("/api/v1/check/{id}", patch(pending::decide)),
         ("/api/v1/check/{id}/decision", get(pending::decision)),
-        ("/api/v1/detect/traffic", post(traffic::take)),
+        ("/api/v1/detect/traffic", post(traffic::take).get(alerts::traffic)),
+        ("/api/v1/detect/alerts", get(alerts::alerts)),
     ];
     let mut router = Router::new().route("/api/v1/detect/health", get(traffic::health));
     for (path, route) in routes {
@@ -43,7 +44,8 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
     }
     if api.detress {
         router = router
-            .route("/traffic", post(traffic::take))
+            .route("/traffic", post(traffic::take).get(alerts::traffic))
+            .route("/alerts", get(alerts::legacy))
             .route("/health", get(traffic::health));
     }
     let shared = Arc::new(Shared {

