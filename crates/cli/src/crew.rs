@@ -1,20 +1,24 @@
 //! Which workers run in this process, over which bus.
 
+use std::sync::Arc;
+
 use bus::{Bus, NatsConfig};
 use collector::Collector;
 use engine::logs::Logs;
 use engine::{Docker, Scope};
+use respond::{Channels, Responder};
 use runtime::{Crew, Ended};
 use siem::{Connector, Forwarder, Target};
 use sniffer::Sniffer;
 use store::{LOCAL, Store};
-use workers::{CampaignClusterer, Clusterer, Detector, Guardian, Ingester, Presence, clustering};
+use workers::{CampaignClusterer, Clusterer, Detector, Explainer, Guardian, Ingester, Presence, clustering};
 
 use crate::args;
 use crate::context::Context;
 use crate::detection;
 use crate::exit::{Code, Coded as _, Failure, Result};
 use crate::grid;
+use crate::prose;
 
 /// Workers one process can run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +31,10 @@ pub enum Part {
     Sniff,
     /// Judges what attackers do.
     Detect,
+    /// Tells others of what was found.
+    Respond,
+    /// Writes about what was found.
+    Explain,
     /// Finds out which addresses are the same hands.
     Identify,
     /// Finds out who works together.
@@ -64,6 +72,34 @@ pub fn detect(cx: &Context, crew: &mut Crew, store: &Store) -> Result {
     let store = store.clone();
     crew.worker(move || Detector::new(store.clone(), setup.clone()));
     Ok(())
+}
+
+/// Tells others of what was found, from this process, by the settings of this machine.
+pub fn respond(cx: &Context, crew: &mut Crew, store: &Store) -> Result {
+    let setup = detection::setup(cx, &args::Engine::default())?;
+    let channels = Channels::new(&setup.config, cx.state_dir(), store).or_exit(Code::Usage)?;
+    for rule in setup.rules.iter().map(|definition| &definition.rule) {
+        for name in rule.respond.iter().filter(|name| !channels.knows(name)) {
+            cx.out.note(&format!(
+                "warning: `{}` is to tell `{name}`, which is not set up",
+                rule.id
+            ));
+        }
+    }
+    let store = store.clone();
+    crew.runner(move || Responder::new(store.clone(), channels.clone()));
+    Ok(())
+}
+
+/// Has a model write about what was found, from this process; false when the settings name none.
+pub fn explain(cx: &Context, crew: &mut Crew, store: &Store) -> Result<bool> {
+    let config = detection::setup(cx, &args::Engine::default())?.config;
+    let Some(writer) = prose::writer(&config)?.map(Arc::new) else {
+        return Ok(false);
+    };
+    let store = store.clone();
+    crew.worker(move || Explainer::new(store.clone(), writer.clone()));
+    Ok(true)
 }
 
 pub fn crew(cx: &Context, bus: &Bus, store: &Store, docker: Option<&Docker>, parts: &[Part]) -> Crew {
@@ -109,7 +145,7 @@ pub async fn alone(cx: &Context, part: Part, log_to: Option<&str>) -> Result {
             grid::need_root()?;
             Some(grid::docker().await?)
         }
-        Part::Ingest | Part::Detect | Part::Identify | Part::Campaigns => None,
+        Part::Ingest | Part::Detect | Part::Respond | Part::Explain | Part::Identify | Part::Campaigns => None,
     };
     let store = cx.store().await?;
     let name = match part {
@@ -117,6 +153,8 @@ pub async fn alone(cx: &Context, part: Part, log_to: Option<&str>) -> Result {
         Part::Ingest => "ingest",
         Part::Sniff => "sniffer",
         Part::Detect => "detector",
+        Part::Respond => "responder",
+        Part::Explain => "explainer",
         Part::Identify => "clusterer",
         Part::Campaigns => "campaign-clusterer",
     };
@@ -124,6 +162,13 @@ pub async fn alone(cx: &Context, part: Part, log_to: Option<&str>) -> Result {
     let mut crew = crew(cx, &bus, &store, docker.as_ref(), &[part]);
     if part == Part::Detect {
         detect(cx, &mut crew, &store)?;
+    }
+    if part == Part::Respond {
+        respond(cx, &mut crew, &store)?;
+    }
+    if part == Part::Explain && !explain(cx, &mut crew, &store)? {
+        let what = "the setting `llm.backend` names no model: findings have the template's prose";
+        return Err(Failure::new(Code::Usage, what).into());
     }
     forward(&mut crew, &store, log_to);
     run(cx, name, crew, bus).await

@@ -1,17 +1,23 @@
 //! `scan`, `hunt`, `check`: files through the detection engine, and how the verdict is told.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use detect::{Finding, Report, ScanOutcome, Setup};
+use detect::{Finding, News, Report, ScanOutcome, Setup};
+use runtime::Crew;
 use scan::{InputType, Options};
 use serde_json::{Value, json};
+use store::LOCAL;
+use workers::{Desk, Teller};
 
 use crate::args::{Check, Engine, Hunt, Scan, Watch};
 use crate::context::Context;
+use crate::crew;
 use crate::exit::{Code, Failure, Result};
 use crate::output::{self, Output, heard, say};
+use crate::prose;
 
 /// What a run of several files came to: the worst of them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,13 +27,14 @@ enum Ended {
     Failed,
 }
 
-pub fn scan(cx: &Context, asked: &Scan) -> Result {
+pub async fn scan(cx: &Context, asked: &Scan) -> Result {
     let options = options(cx, asked)?;
     let mut told = Vec::new();
     let mut ended = Ended::Clear;
     for file in &asked.file {
         ended = ended.max(match scan::scan(file, &options) {
-            Ok(report) => {
+            Ok(mut report) => {
+                prose::narrate(&options.setup.config, &mut report).await?;
                 let outcome = report.verdict;
                 log(asked.log.as_deref(), &report)?;
                 heard(tell(&cx.out, &report, &mut told))?;
@@ -51,13 +58,14 @@ pub fn scan(cx: &Context, asked: &Scan) -> Result {
 }
 
 /// The hunting loop over a file: the same engine, each finding with the steps that led to it.
-pub fn hunt(cx: &Context, asked: &Hunt) -> Result {
+pub async fn hunt(cx: &Context, asked: &Hunt) -> Result {
     let setup = setup(cx, &asked.engine)?;
     let options = Options {
         setup,
         ..Options::default()
     };
     let mut report = scan::scan(&asked.file, &options).map_err(|error| failed(cx, &error))?;
+    prose::narrate(&options.setup.config, &mut report).await?;
     report.findings.iter_mut().for_each(Finding::trace_steps);
     let ended = if report.verdict == ScanOutcome::Alert {
         Ended::Alert
@@ -83,9 +91,15 @@ pub async fn watch(cx: &Context, asked: &Watch) -> Result {
     }
     let setup = setup(cx, &asked.engine)?;
     let interface = scan::live::interface(asked.interface.as_deref()).map_err(|error| failed(cx, &error))?;
+    let found = Arc::new(Found::default());
+    let telling = if asked.no_record {
+        None
+    } else {
+        record(cx, &found).await
+    };
     cx.out.note(&format!("watching {interface}; Ctrl-C stops it"));
     let stop = Arc::new(AtomicBool::new(false));
-    let (told, json) = (stop.clone(), cx.out.json);
+    let (told, json, kept) = (stop.clone(), cx.out.json, found.clone());
     let watching = tokio::task::spawn_blocking(move || {
         scan::live::watch(&interface, setup, &told, |news| {
             let all = news.findings.iter().map(|finding| match json {
@@ -93,7 +107,9 @@ pub async fn watch(cx: &Context, asked: &Watch) -> Result {
                 false => say!("{}", panel(finding).trim_end()),
             });
             // Nobody reads on: there is nobody to watch for.
-            all.into_iter().all(|printed| printed.is_ok())
+            let heard = all.into_iter().all(|printed| printed.is_ok());
+            kept.put(news);
+            heard
         })
     });
     tokio::pin!(watching);
@@ -104,12 +120,82 @@ pub async fn watch(cx: &Context, asked: &Watch) -> Result {
             watching.await
         }
     }?;
+    if let Some(crew) = telling {
+        // The last of it is fetched within a second.
+        for _ in 0..30 {
+            if found.is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        crew.stop().await;
+    }
     let watched = ended.map_err(|error| failed(cx, &error))?;
     cx.out.note(&format!(
         "{} packets, {} judged, {} lost by the kernel",
         watched.packets_total, watched.packets_analysed, watched.dropped
     ));
     Ok(())
+}
+
+/// What a watch found and nobody has stored yet.
+#[derive(Default)]
+struct Found(Mutex<News>);
+
+/// Findings kept while the database is away.
+const KEPT: usize = 10_000;
+
+// === impl Found ===
+
+impl Found {
+    fn put(&self, news: News) {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.findings.len() < KEPT {
+            held.findings.extend(news.findings);
+            held.incidents.extend(news.incidents);
+        }
+    }
+
+    fn take(&self) -> News {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .findings
+            .is_empty()
+    }
+}
+
+/// As the teller asks it.
+struct WatchDesk(Arc<Found>);
+
+impl Desk for WatchDesk {
+    fn news(&self) -> News {
+        self.0.take()
+    }
+}
+
+/// Stores and tells what is found for as long as the crew works; a watch without a database is still one.
+async fn record(cx: &Context, found: &Arc<Found>) -> Option<Crew> {
+    let opened = async {
+        let store = cx.store().await?;
+        Ok::<_, anyhow::Error>((store, crew::bus(cx, "watch").await?))
+    };
+    match opened.await {
+        Ok((store, bus)) => {
+            let mut crew = Crew::new(bus, LOCAL);
+            let found = found.clone();
+            crew.worker(move || Teller::new(store.clone(), WatchDesk(found.clone())));
+            Some(crew)
+        }
+        Err(error) => {
+            cx.out.note(&format!("warning: what is found is not stored: {error}"));
+            None
+        }
+    }
 }
 
 pub fn check(cx: &Context, asked: &Check) -> Result {

@@ -168,6 +168,7 @@ fn told(kind: &str, values: &serde_json::Value) -> String {
         "http2_settings" => &["h2_akamai"],
         "ipv6_link_local_leak" => &["iid_kind", "mac", "attacker_v4"],
         "host_change" => &["reasons"],
+        "port_tries" => &["refused", "cut_off"],
         "fingerprint_repeat" => &["repeated", "count"],
         _ => &[],
     };

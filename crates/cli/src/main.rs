@@ -7,6 +7,7 @@ mod cluster;
 mod coherence;
 mod context;
 mod crew;
+mod decisions;
 mod deploy;
 mod detection;
 mod drill;
@@ -20,12 +21,14 @@ mod habits;
 mod http;
 mod identities;
 mod images;
+mod incidents;
 mod laboratory;
 mod output;
 mod plan;
 mod portrait;
 mod probe;
 mod progress;
+mod prose;
 mod query;
 mod rulebook;
 mod sessions;
@@ -80,6 +83,10 @@ async fn run(cli: Cli) -> Result {
         Command::Api(asked) => http::api(&cx, &asked).await,
         Command::Openapi => cx.out.value(&api::document()),
         Command::Findings(asked) => findings::findings(&cx, &asked).await,
+        Command::Responder => crew::alone(&cx, crew::Part::Respond, None).await,
+        Command::Explainer => crew::alone(&cx, crew::Part::Explain, None).await,
+        Command::Incidents(asked) => incidents::incidents(&cx, &asked).await,
+        Command::Decisions(asked) => decisions::decisions(&cx, &asked).await,
         Command::Clusterer => crew::alone(&cx, crew::Part::Identify, None).await,
         Command::CampaignClusterer => crew::alone(&cx, crew::Part::Campaigns, None).await,
         Command::Identities(asked) => identities::identities(&cx, &asked).await,
@@ -89,9 +96,9 @@ async fn run(cli: Cli) -> Result {
         Command::Drill(asked) => drill::drill(&cx, &asked).await,
         Command::Simulate(args::Simulate::Campaign(asked)) => simulate::campaign(&cx, &asked).await,
         Command::Fingerprint(asked) => fingerprint::fingerprint(&cx, &asked),
-        Command::Scan(asked) => detection::scan(&cx, &asked),
+        Command::Scan(asked) => detection::scan(&cx, &asked).await,
         Command::Watch(asked) => detection::watch(&cx, &asked).await,
-        Command::Hunt(asked) => detection::hunt(&cx, &asked),
+        Command::Hunt(asked) => detection::hunt(&cx, &asked).await,
         Command::Check(asked) => detection::check(&cx, &asked),
         Command::Rules(asked) => rulebook::rules(&cx, &asked),
         Command::Lab(asked) => laboratory::lab(&cx, &asked),

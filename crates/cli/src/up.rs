@@ -77,6 +77,8 @@ pub async fn up(cx: &Context, asked: &args::Up) -> Result {
         ],
     );
     crew::detect(cx, &mut crew, &store)?;
+    crew::respond(cx, &mut crew, &store)?;
+    crew::explain(cx, &mut crew, &store)?;
     if asked.api_port != 0 {
         let address = (std::net::Ipv4Addr::LOCALHOST, asked.api_port).into();
         // The grid is worth more than its API.

@@ -3,6 +3,7 @@
 
 pub mod clustering;
 pub mod detector;
+pub mod explainer;
 pub mod guard;
 pub mod ingest;
 pub mod presence;
@@ -10,10 +11,11 @@ pub mod teller;
 
 pub use clustering::{CampaignClusterer, Clusterer};
 pub use detector::Detector;
+pub use explainer::Explainer;
 pub use guard::Guardian;
 pub use ingest::Ingester;
 pub use presence::Presence;
-pub use teller::Teller;
+pub use teller::{Desk, Teller};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -23,6 +23,7 @@ on_both_carriers! {
     a_restart_finds_the_same_and_tells_it_no_more
     asking_for_the_ways_in_guesses_nothing
     the_grids_own_life_and_drills_are_nobodys_doing
+    closed_ports_that_the_wire_saw_tried_are_a_scan
 }
 
 async fn what_an_attacker_does_is_found_stored_and_told(bus: Bus) {
@@ -43,10 +44,24 @@ async fn what_an_attacker_does_is_found_stored_and_told(bus: Bus) {
     assert_eq!(touch.detail["evidence"]["decoy"], "web");
     let guessing = grid.found("http.brute_force").await;
     assert_eq!(guessing.confidence, 90);
+    // The rule of requests hears every service's logins, and says which it was (detect.md §7).
+    assert_eq!(guessing.detail["evidence"]["service"], "ssh");
     let techniques = grid.store.findings().techniques(EVE.parse().unwrap()).await.unwrap();
     assert!(
         techniques.contains("T1059") && techniques.contains("T1110.001"),
         "{techniques:?}"
+    );
+
+    let incidents = grid.store.incidents();
+    let all = incidents
+        .list(&Filter::default(), &Page::newest(10))
+        .await
+        .unwrap()
+        .rows;
+    assert_eq!(all.len(), 1, "all of one attacker's");
+    assert!(
+        all[0].findings.contains(&touch.id) && all[0].source == EVE && all[0].score > 90,
+        "{all:?}"
     );
 
     let mut subjects = Vec::new();
@@ -145,6 +160,47 @@ async fn the_grids_own_life_and_drills_are_nobodys_doing(bus: Bus) {
         .await
         .unwrap();
     assert_eq!(grid.found("decoy.touch").await.confidence, 60, "the connection alone");
+    crew.stop().await;
+}
+
+async fn closed_ports_that_the_wire_saw_tried_are_a_scan(bus: Bus) {
+    let grid = Grid::new().await;
+    let crew = grid.start(&bus);
+    let mut tried = event(
+        1,
+        "port_tries",
+        json!({
+            "refused": (1..=11).map(|port| json!([port, 11 - port])).collect::<Vec<_>>(), "cut_off": [[22, 5]],
+        }),
+    );
+    tried.report.service = "sniffer".into();
+    let mut few = tried.clone();
+    few.report.id = EventId(uuid::Uuid::now_v7());
+    few.report.src = Some("192.0.2.8:0".parse::<std::net::SocketAddr>().unwrap().into());
+    few.report.fields = json!({ "refused": (1..=10).map(|port| json!([port, 0])).collect::<Vec<_>>(), "cut_off": [] })
+        .as_object()
+        .cloned()
+        .unwrap();
+    let mut broken = few.clone();
+    broken.report.id = EventId(uuid::Uuid::now_v7());
+    broken.report.fields = json!({ "refused": [[70000, 0], ["x"], 7, [], [9, -1]], "cut_off": "no" })
+        .as_object()
+        .cloned()
+        .unwrap();
+    grid.store.ingest(&[few, broken, tried]).await.unwrap();
+    let scan = grid.found("net.boundary").await;
+    assert_eq!((scan.source.as_str(), scan.confidence), (EVE, 60), "twelve ports");
+    assert_eq!(
+        scan.detail.get("established"),
+        None,
+        "anybody can send a SYN in anybody's name"
+    );
+    let all = Filter {
+        service: Some("net.boundary".to_owned()),
+        ..Filter::default()
+    };
+    let found = grid.store.findings().list(&all, &Page::newest(10)).await.unwrap();
+    assert_eq!(found.rows.len(), 1, "ten ports are none");
     crew.stop().await;
 }
 

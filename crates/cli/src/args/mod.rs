@@ -129,6 +129,14 @@ pub enum Command {
     Openapi,
     /// What the rules found.
     Findings(Findings),
+    /// Worker: tells people and systems of what was found, and leads sources away where that is wanted (needs --nats).
+    Responder,
+    /// Worker: prose about what was found, by the model that the settings name (needs --nats).
+    Explainer,
+    /// What one attacker did, as far as it hangs together.
+    Incidents(Incidents),
+    /// Who may do what, until when, and why.
+    Decisions(Decisions),
     /// Worker: which addresses are the same hands (needs --nats).
     Clusterer,
     /// Worker: which identities work together (needs --nats).

@@ -95,6 +95,9 @@ pub struct Watch {
     /// By name or number; the first that is not the loopback, when none is named.
     #[arg(long, short, value_name = "INTERFACE", env = "DECNET_CAPTURE_INTERFACE")]
     pub interface: Option<String>,
+    /// Only tell; store nothing in the database.
+    #[arg(long)]
+    pub no_record: bool,
     /// Show the interfaces there are.
     #[arg(long)]
     pub list_interfaces: bool,

@@ -93,6 +93,92 @@ pub struct Traversals {
 }
 
 #[derive(Debug, Args)]
+pub struct Incidents {
+    #[command(subcommand)]
+    pub command: Option<IncidentsCommand>,
+    #[arg(long, value_name = "IP")]
+    pub attacker: Option<IpAddr>,
+    /// `10m`, `2h`, `7d` ago, or RFC 3339.
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<String>,
+    /// At most that many, the newest.
+    #[arg(long, default_value_t = 100)]
+    pub limit: u32,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum IncidentsCommand {
+    /// The same as without a word.
+    List,
+    /// All of one: its findings in their order, with what is said of each.
+    Show { id: String },
+}
+
+#[derive(Debug, Args)]
+pub struct Decisions {
+    #[command(subcommand)]
+    pub command: Option<DecisionsCommand>,
+    /// Only those that stand now.
+    #[arg(long)]
+    pub standing: bool,
+    #[arg(long, value_enum)]
+    pub action: Option<DecisionAction>,
+    /// An address, an agent or a user.
+    #[arg(long, value_name = "VALUE")]
+    pub about: Option<String>,
+    /// `10m`, `2h`, `7d` ago, or RFC 3339.
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<String>,
+    /// At most that many, the newest.
+    #[arg(long, default_value_t = 100)]
+    pub limit: u32,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DecisionsCommand {
+    /// The same as without a word.
+    List,
+    /// Decide about somebody; what stood about the same before ends.
+    Add {
+        #[command(flatten)]
+        whom: Whom,
+        #[arg(long, value_enum)]
+        action: DecisionAction,
+        /// How long it stands, `90s`, `10m`, `2h`, `7d`; without, until it is released.
+        #[arg(long = "for", value_name = "TIME")]
+        term: Option<String>,
+        #[arg(long, default_value = "decided by hand")]
+        reason: String,
+    },
+    /// End one that stands: its id, or whom it is about. What it followed from does not decide the same again for a day.
+    Release {
+        #[arg(value_name = "ID|VALUE")]
+        which: String,
+    },
+    /// End all that stand.
+    Flush,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Whom {
+    #[arg(long)]
+    pub ip: Option<IpAddr>,
+    #[arg(long)]
+    pub agent: Option<String>,
+    #[arg(long)]
+    pub user: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DecisionAction {
+    Allow,
+    Flag,
+    Block,
+    Shunt,
+}
+
+#[derive(Debug, Args)]
 pub struct Credentials {
     /// Only secrets seen on several deckies or from several addresses.
     #[arg(long)]

@@ -5,7 +5,7 @@ mod read;
 use std::time::Duration;
 
 use bus::{Bus, Envelope, Pattern, Subject};
-use detect::{Engine, Incident, Input, News, Setup, Time};
+use detect::{Engine, Incident, Input, News, Setup, Span, Time};
 use runtime::{Cx, Summary, Worker};
 use serde::Serialize;
 use store::{Filter, Finding, OriginFilter, Page, Store};
@@ -17,6 +17,9 @@ use crate::Error;
 const CURSOR: &str = "detector";
 /// Events before the place that are read again at the start, so that what was going on then goes on.
 const WARM_UP: i64 = 50_000;
+/// Between what happened and its row in the store; the wire gathers for a second before it tells.
+const ON_THE_WAY: Span = Span::seconds(5);
+const LAG: time::Duration = time::Duration::seconds(3);
 const REVIEW_EVERY: time::Duration = time::Duration::minutes(5);
 /// An event from further ahead is somebody's broken clock, and would close every window.
 const AHEAD: time::Duration = time::Duration::hours(24);
@@ -38,7 +41,7 @@ impl Detector {
     pub fn new(store: Store, setup: Setup) -> Self {
         Self {
             store,
-            engine: Engine::live(setup, Input::Events),
+            engine: Engine::live(setup, Input::Events).patient(ON_THE_WAY),
             place: None,
             reviewed: OffsetDateTime::UNIX_EPOCH,
             found: 0,
@@ -79,7 +82,7 @@ impl Worker for Detector {
         }
         let more = events.len() as u64 == Page::MAX;
         if !more {
-            self.engine.tick(moment(now));
+            self.engine.tick(moment(now - LAG));
         }
         if now - self.reviewed > REVIEW_EVERY {
             self.engine.review(moment(now));
@@ -113,6 +116,9 @@ impl Worker for Detector {
 /// Stores what is new and tells of it; returns how much that was.
 pub(crate) async fn tell(store: &Store, news: &News, cx: &Cx) -> Result<u64, Error> {
     let findings: Vec<Finding> = news.findings.iter().map(stored).collect::<Result<_, _>>()?;
+    let incidents: Vec<store::Incident> = news.incidents.iter().map(together).collect::<Result<_, _>>()?;
+    // Who finds a finding finds its incident as well.
+    store.incidents().put(&incidents).await?;
     let changed = store.findings().put(&findings).await?;
     for finding in findings.iter().filter(|finding| changed.contains(&finding.id)) {
         let subject = Subject::detect_finding(&finding.severity);
@@ -198,6 +204,24 @@ pub fn stored(finding: &detect::Finding) -> Result<Finding, Error> {
         last_at: when(finding.last_ts),
         acknowledged_at: None,
         detail: serde_json::to_value(finding)?,
+    })
+}
+
+/// An incident as the store keeps it.
+fn together(incident: &Incident) -> Result<store::Incident, Error> {
+    let (scope, source) = incident.entity.parts().unwrap_or_default();
+    Ok(store::Incident {
+        id: incident.id.clone(),
+        scope: scope.to_owned(),
+        source,
+        attacker_ip: incident.entity.ip().map(detect::Addr::ip),
+        score: incident.score.value(),
+        severity: incident.severity.name().to_owned(),
+        stages: incident.stages.iter().map(|stage| stage.name().to_owned()).collect(),
+        findings: incident.findings.clone(),
+        first_at: when(incident.first_ts),
+        last_at: when(incident.last_ts),
+        detail: serde_json::to_value(incident)?,
     })
 }
 

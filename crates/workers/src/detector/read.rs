@@ -7,6 +7,8 @@ use model::{Origin, Outcome, Report};
 const SENSOR: &str = "bus";
 /// Tell of the wire, and not of what somebody did on a decky.
 const OBSERVERS: [&str; 2] = ["sniffer", "prober"];
+/// Ports that one telling of the wire has.
+const MOST_TRIES: usize = 1024;
 /// Ends and pieces of what was told when it began.
 const NOTHING_NEW: [&str; 4] = ["disconnect", "session_end", "tty", "egress_blocked"];
 
@@ -21,6 +23,9 @@ pub(super) fn feed(engine: &mut Engine, event: &model::Event) {
     let at = Time(i64::try_from(report.at.unix_timestamp_nanos()).unwrap_or(i64::MAX));
     if let Some(to) = to.filter(|_| !observed) {
         engine.know_decoy(to, event.decky.as_str());
+    }
+    if report.kind == "port_tries" {
+        return tries(engine, event, from, at);
     }
     let mut show = |body: Body| engine.event(Event::new(at, SENSOR, body));
     match report.kind.as_ref() {
@@ -55,6 +60,36 @@ pub(super) fn feed(engine: &mut Engine, event: &model::Event) {
             show(touch(event, from, to, "request"));
         }
         kind => show(touch(event, from, to, kind)),
+    }
+}
+
+/// What the wire told of a scan: ports that no decky ever heard of being tried.
+fn tries(engine: &mut Engine, event: &model::Event, src: Addr, at: Time) {
+    let Some(dst) = event.report.dst.map(|dst| Addr::from(dst.ip)) else {
+        return;
+    };
+    engine.know_decoy(dst, event.decky.as_str());
+    for (field, state) in [("refused", State::Rejected), ("cut_off", State::Answered)] {
+        let list = event.report.fields.get(field).and_then(|list| list.as_array());
+        for pair in list.into_iter().flatten().take(MOST_TRIES) {
+            let number = |place: usize| pair.get(place).and_then(serde_json::Value::as_u64);
+            let Some(dport) = number(0).and_then(|port| u16::try_from(port).ok()) else {
+                continue;
+            };
+            let before = number(1).and_then(|ms| i64::try_from(ms).ok()).unwrap_or(0);
+            engine.flow(FlowRecord {
+                at: Time(at.0.saturating_sub(before.saturating_mul(1_000_000))),
+                src,
+                dst,
+                sport: 0,
+                dport,
+                proto: Proto::Tcp,
+                duration: Span(0),
+                out: 0,
+                back: 0,
+                state,
+            });
+        }
     }
 }
 
