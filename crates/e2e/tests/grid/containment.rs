@@ -112,7 +112,7 @@ fn events_cannot_be_forged_or_stopped() {
         VICTIM,
         "for p in /proc/[0-9]*; do for fd in 0 1 2 3 4 5 6 7 8 9; do \
            echo '{\"seq\":1,\"boot\":\"00000000\",\"generation\":1,\"report\":{\"forged\":1}}' > $p/fd/$fd; done; done 2>/dev/null; \
-         kill -9 1; kill -TERM 1; kill -STOP 1; echo alive-after-that; kill -STOP -1",
+         kill -9 1; kill -TERM 1; kill -STOP 1; echo alive-after-that; sleep 1; kill -STOP -1",
     )
     .text();
     assert!(tried.contains("alive-after-that"), "{tried}");
