@@ -7,6 +7,7 @@ use store::{Mark, Store};
 
 use crate::exit::{Code, Coded as _, Result};
 use crate::feed::clean;
+use crate::output::words;
 
 /// Kinds of marks, and what their change over time is called.
 const PRIMITIVES: [(&str, &str); 4] = [
@@ -48,8 +49,7 @@ fn measured(mark: &Mark) -> impl Iterator<Item = Measured> {
 
 pub fn lines(coherence: &Coherence) -> impl Iterator<Item = String> {
     coherence.iter().map(|(primitive, told)| {
-        let state = serde_json::to_value(told.state).unwrap_or_default();
-        let state = state.as_str().unwrap_or_default().replace('_', " ");
+        let state = words(told.state);
         let value = told.current_value.as_str().map(clean).unwrap_or_default();
         format!("  {primitive:<9} {state} ({:.2}), now {value}", told.confidence)
     })

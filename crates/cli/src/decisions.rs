@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::exit::{Code, Coded as _, Failure, Result};
 use crate::feed::clean;
 use crate::output::{ago, say};
-use crate::query::all;
+use crate::query::{all, since};
 use crate::when;
 
 /// Who decided what is decided here.
@@ -36,7 +36,7 @@ pub async fn decisions(cx: &Context, asked: &args::Decisions) -> Result {
 async fn list(cx: &Context, store: &Store, asked: &args::Decisions) -> Result {
     let now = OffsetDateTime::now_utc();
     let filter = Filter {
-        since: asked.since.as_deref().map(|text| when::parse(text, now)).transpose()?,
+        since: since(&asked.recent)?,
         kind: asked.action.map(|action| Action::from(action).name().to_owned()),
         text: asked.about.clone(),
         ..Filter::default()
@@ -49,7 +49,10 @@ async fn list(cx: &Context, store: &Store, asked: &args::Decisions) -> Result {
         });
         rows
     } else {
-        all(asked.limit, async |page| store.decisions().list(&filter, &page).await).await?
+        all(asked.recent.limit, async |page| {
+            store.decisions().list(&filter, &page).await
+        })
+        .await?
     };
     let header = ["DECISION", "WHEN", "ABOUT", "", "ACTION", "STANDS", "BY", "REASON"];
     let cells = |row: &Decision| {

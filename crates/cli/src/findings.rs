@@ -8,8 +8,7 @@ use crate::context::Context;
 use crate::exit::{Code, Coded as _, Failure, Result};
 use crate::feed::clean;
 use crate::output::{ago, say};
-use crate::query::all;
-use crate::when;
+use crate::query::{all, since};
 
 const SEVERITIES: [&str; 5] = ["info", "low", "medium", "high", "critical"];
 
@@ -44,13 +43,16 @@ async fn list(cx: &Context, store: &Store, asked: &args::Findings) -> Result {
     }
     let now = OffsetDateTime::now_utc();
     let filter = Filter {
-        since: asked.since.as_deref().map(|text| when::parse(text, now)).transpose()?,
+        since: since(&asked.recent)?,
         attacker: asked.attacker.map(Into::into),
         kind: asked.severity.clone(),
         service: asked.rule.clone(),
         ..Filter::default()
     };
-    let rows = all(asked.limit, async |page| store.findings().list(&filter, &page).await).await?;
+    let rows = all(asked.recent.limit, async |page| {
+        store.findings().list(&filter, &page).await
+    })
+    .await?;
     let header = [
         "FINDING",
         "LAST",

@@ -7,6 +7,7 @@ use serde_json::Value;
 use store::StoredEvent;
 
 use crate::feed::clean;
+use crate::output::words;
 
 /// What looks on is not what the attacker visits.
 pub const ONLOOKERS: [&str; 3] = ["sniffer", "prober", "system"];
@@ -47,7 +48,7 @@ fn header(pair: &Value) -> Option<(&str, &str)> {
 pub fn lines(habits: &Habits) -> Vec<String> {
     let mut lines = Vec::new();
     if habits.behaviour != Behaviour::Unknown {
-        lines.push(format!("  behaves   {}", name(habits.behaviour)));
+        lines.push(format!("  behaves   {}", words(habits.behaviour)));
     }
     for (service, at) in &habits.services {
         if let (Some(seconds), Some(jitter)) = (at.beacon_interval_s, at.beacon_jitter_pct) {
@@ -63,26 +64,17 @@ pub fn lines(habits: &Habits) -> Vec<String> {
         .iter()
         .filter(|(_, agent)| agent.category != Category::Empty);
     for (text, agent) in told.take(SHOWN) {
-        let odd: Vec<_> = agent.signals.iter().map(name).collect();
+        let odd: Vec<_> = agent.signals.iter().map(words).collect();
         let odd = if odd.is_empty() {
             String::new()
         } else {
             format!(", {}", odd.join(", "))
         };
-        lines.push(format!("  agent     {} ({}{odd})", clean(text), name(agent.category)));
+        lines.push(format!("  agent     {} ({}{odd})", clean(text), words(agent.category)));
     }
     for claim in &habits.claims {
         let what = format!("{} in {}", claim.claimed, claim.source_header);
         lines.push(format!("  claims    {what} ({})", claim.kind().replace('_', " ")));
     }
     lines
-}
-
-/// A kind's name as in JSON, in words.
-fn name(kind: impl serde::Serialize) -> String {
-    let name = serde_json::to_value(kind).ok();
-    name.as_ref()
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .replace('_', " ")
 }

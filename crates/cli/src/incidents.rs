@@ -9,8 +9,7 @@ use crate::exit::{Code, Coded as _, Failure, Result};
 use crate::feed::clean;
 use crate::findings;
 use crate::output::{ago, say};
-use crate::query::all;
-use crate::when;
+use crate::query::{all, since};
 
 pub async fn incidents(cx: &Context, asked: &args::Incidents) -> Result {
     let store = cx.record().await?;
@@ -23,11 +22,14 @@ pub async fn incidents(cx: &Context, asked: &args::Incidents) -> Result {
 async fn list(cx: &Context, store: &Store, asked: &args::Incidents) -> Result {
     let now = OffsetDateTime::now_utc();
     let filter = Filter {
-        since: asked.since.as_deref().map(|text| when::parse(text, now)).transpose()?,
+        since: since(&asked.recent)?,
         attacker: asked.attacker.map(Into::into),
         ..Filter::default()
     };
-    let rows = all(asked.limit, async |page| store.incidents().list(&filter, &page).await).await?;
+    let rows = all(asked.recent.limit, async |page| {
+        store.incidents().list(&filter, &page).await
+    })
+    .await?;
     let header = ["INCIDENT", "LAST", "SEVERITY", "SCORE", "SOURCE", "FINDINGS", "STAGES"];
     let cells = |row: &Incident| {
         vec![

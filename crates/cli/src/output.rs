@@ -132,6 +132,12 @@ pub fn ago(then: OffsetDateTime, now: OffsetDateTime) -> String {
     }
 }
 
+/// A kind's name as in JSON, in words.
+pub fn words(kind: impl Serialize) -> String {
+    let name = serde_json::to_value(kind).unwrap_or_default();
+    name.as_str().unwrap_or_default().replace('_', " ")
+}
+
 /// No colour is wanted, wherever it goes.
 pub fn is_plain(global: &Global) -> bool {
     global.no_color || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())

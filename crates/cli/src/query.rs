@@ -288,6 +288,13 @@ pub fn filter(asked: &args::Filter) -> Result<Filter> {
 }
 
 /// The newest `limit` rows, over as many pages as it takes.
+/// From when on a listing is asked for.
+pub fn since(asked: &args::Recent) -> Result<Option<OffsetDateTime>> {
+    let now = OffsetDateTime::now_utc();
+    let moment = asked.since.as_deref().map(|text| when::parse(text, now));
+    moment.transpose()
+}
+
 pub async fn all<T>(limit: u32, list: impl AsyncFn(Page) -> store::Result<Listing<T>>) -> Result<Vec<T>> {
     let mut rows = Vec::new();
     let mut after = None;

@@ -63,13 +63,11 @@ fn judge(cx: &Context, stage: &Stage, scenes: &[Scene], began: Instant) -> Resul
             "a session from {who} on {} did not go as written: {reason}",
             scene.decky
         );
-        let more = wrong.count() - 1;
-        return Err(Failure::new(Code::Partial, what)
-            .help(format!(
-                "{more} more of {} failed as well; `--json` shows each",
-                scenes.len()
-            ))
-            .into());
+        let help = match wrong.count() - 1 {
+            0 => format!("the other {} went well", scenes.len() - 1),
+            more => format!("nor did {more} others of {}; `--json` shows each", scenes.len()),
+        };
+        return Err(Failure::new(Code::Partial, what).help(help).into());
     }
     cx.out.note(&format!(
         "{} sessions from {} addresses in {:.0} s; `decnet identities` and `decnet campaigns` show what is made of them",

@@ -10,7 +10,9 @@ pub mod fleet;
 pub mod line;
 pub mod machine;
 pub mod name;
+mod special;
 
 pub use detail::{Detail, Outcome, Secret};
 pub use event::{Endpoint, Event, EventId, Fields, Origin, Report, SessionId};
 pub use name::{Name, NameError};
+pub use special::special;

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use model::special;
 use serde::Serialize;
 
 /// In order: the first that names somebody counts.
@@ -30,7 +31,7 @@ pub enum Claimed {
     LinkLocal,
     Multicast,
     Reserved,
-    /// Documentation and benchmark networks count as private.
+    /// Any other network with a purpose of its own: documentation and benchmarks too.
     Private,
     Public,
 }
@@ -103,35 +104,18 @@ impl Claim {
 
 impl Claimed {
     pub fn of(ip: IpAddr) -> Self {
-        let within = |nets: &[&str]| {
-            nets.iter()
-                .any(|net| net.parse::<IpNet>().is_ok_and(|net| net.contains(&ip)))
-        };
+        let within = |net: &str| net.parse::<IpNet>().is_ok_and(|net| net.contains(&ip));
         if ip.is_unspecified() {
             Self::Unspecified
         } else if ip.is_loopback() {
             Self::Loopback
-        } else if within(&["169.254.0.0/16", "fe80::/10"]) {
+        } else if within("169.254.0.0/16") || within("fe80::/10") {
             Self::LinkLocal
         } else if ip.is_multicast() {
             Self::Multicast
-        } else if within(&["240.0.0.0/4"]) {
+        } else if within("240.0.0.0/4") {
             Self::Reserved
-        } else if within(&[
-            "0.0.0.0/8",
-            "10.0.0.0/8",
-            "100.64.0.0/10",
-            "172.16.0.0/12",
-            "192.0.0.0/24",
-            "192.0.2.0/24",
-            "192.168.0.0/16",
-            "198.18.0.0/15",
-            "198.51.100.0/24",
-            "203.0.113.0/24",
-            "fc00::/7",
-            "2001:db8::/32",
-            "3fff::/20",
-        ]) {
+        } else if special(ip).is_some() {
             Self::Private
         } else {
             Self::Public

@@ -53,6 +53,17 @@ pub enum AttackersCommand {
     Show { ip: IpAddr },
 }
 
+/// The newest of a listing.
+#[derive(Debug, Args)]
+pub struct Recent {
+    /// `10m`, `2h`, `7d` ago, or RFC 3339.
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<String>,
+    /// At most that many, the newest.
+    #[arg(long, default_value_t = 100)]
+    pub limit: u32,
+}
+
 #[derive(Debug, Args)]
 pub struct Findings {
     #[command(subcommand)]
@@ -65,12 +76,8 @@ pub struct Findings {
     pub rule: Option<String>,
     #[arg(long, value_name = "IP")]
     pub attacker: Option<IpAddr>,
-    /// `10m`, `2h`, `7d` ago, or RFC 3339.
-    #[arg(long, value_name = "WHEN")]
-    pub since: Option<String>,
-    /// At most that many, the newest.
-    #[arg(long, default_value_t = 100)]
-    pub limit: u32,
+    #[command(flatten)]
+    pub recent: Recent,
 }
 
 #[derive(Debug, Subcommand)]
@@ -98,12 +105,8 @@ pub struct Incidents {
     pub command: Option<IncidentsCommand>,
     #[arg(long, value_name = "IP")]
     pub attacker: Option<IpAddr>,
-    /// `10m`, `2h`, `7d` ago, or RFC 3339.
-    #[arg(long, value_name = "WHEN")]
-    pub since: Option<String>,
-    /// At most that many, the newest.
-    #[arg(long, default_value_t = 100)]
-    pub limit: u32,
+    #[command(flatten)]
+    pub recent: Recent,
 }
 
 #[derive(Debug, Subcommand)]
@@ -126,12 +129,8 @@ pub struct Decisions {
     /// An address, an agent or a user.
     #[arg(long, value_name = "VALUE")]
     pub about: Option<String>,
-    /// `10m`, `2h`, `7d` ago, or RFC 3339.
-    #[arg(long, value_name = "WHEN")]
-    pub since: Option<String>,
-    /// At most that many, the newest.
-    #[arg(long, default_value_t = 100)]
-    pub limit: u32,
+    #[command(flatten)]
+    pub recent: Recent,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,13 +1,10 @@
 //! Whom we may ask back. Pure: what is known is passed in, and so is the time (fingerprint.md §16.1).
 
-mod special;
-
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use model::special;
 use time::{Duration, OffsetDateTime};
-
-pub use special::special;
 
 /// What the operator wants, and what is his own.
 #[derive(Clone, Debug, Default)]
