@@ -2,12 +2,12 @@
 
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use migrations::{Migrator, MigratorTrait};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
@@ -15,6 +15,9 @@ use crate::{Error, Result};
 
 /// How long a statement waits for another process's write.
 const BUSY: Duration = Duration::from_secs(20);
+/// Until a database that another program is making is tried again.
+const AGAIN: Duration = Duration::from_millis(20);
+const SQLITE_BUSY: &str = "5";
 const READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 8;
 /// Pages between checkpoints (4 KiB each): larger batches of sequential writes, at the price of a 32 MiB log.
@@ -46,7 +49,7 @@ pub(crate) async fn open(url: &str) -> Result<Opened> {
                 place: place.clone(),
                 source,
             })?;
-            file(path).await
+            in_turn(path).await
         }
         Address::Postgres(url) => postgres(url).await,
     };
@@ -109,6 +112,26 @@ async fn memory() -> std::result::Result<(DatabaseConnection, DatabaseConnection
     options.min_connections(1).idle_timeout(None).max_lifetime(None);
     let only = Database::connect(options).await?;
     Ok((only.clone(), only))
+}
+
+/// A new file becomes one with a write-ahead log on a lock that SQLite does not wait for: when another program is making
+/// the same one, it is tried again for as long as a statement would wait.
+async fn in_turn(path: &Path) -> std::result::Result<(DatabaseConnection, DatabaseConnection), DbErr> {
+    let deadline = Instant::now() + BUSY;
+    loop {
+        match file(path).await {
+            Err(error) if is_busy(&error) && Instant::now() < deadline => tokio::time::sleep(AGAIN).await,
+            opened => return opened,
+        }
+    }
+}
+
+fn is_busy(error: &DbErr) -> bool {
+    let DbErr::Conn(RuntimeErr::SqlxError(error)) = error else {
+        return false;
+    };
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| code == SQLITE_BUSY)
 }
 
 async fn file(path: &Path) -> std::result::Result<(DatabaseConnection, DatabaseConnection), DbErr> {

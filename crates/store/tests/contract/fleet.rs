@@ -19,7 +19,7 @@ crate::contract! {
     a_cursor_is_kept_per_name
     the_journal_shows_what_a_crash_left_unfinished_with_its_steps
     opening_a_store_again_finds_everything_and_migrates_nothing
-    two_programs_opening_a_new_store_at_once_both_get_it
+    programs_opening_a_new_store_at_once_all_get_it
 }
 
 async fn a_decky_comes_back_as_it_was_put(bed: &Bed) {
@@ -195,14 +195,23 @@ async fn opening_a_store_again_finds_everything_and_migrates_nothing(bed: &Bed) 
     }
 }
 
-async fn two_programs_opening_a_new_store_at_once_both_get_it(bed: &Bed) {
-    let new = match &bed.dir {
-        Some(dir) => format!("sqlite://{}", dir.path().join("new/second.db").display()),
-        None => crate::backend::empty_database(),
-    };
-    let (one, two, three) = tokio::join!(Store::open(&new), Store::open(&new), Store::open(&new));
-    for store in [one, two, three] {
-        store.unwrap().deckies().list().await.unwrap();
+async fn programs_opening_a_new_store_at_once_all_get_it(bed: &Bed) {
+    for n in 0..5 {
+        let new = match &bed.dir {
+            Some(dir) => format!("sqlite://{}", dir.path().join(format!("new/{n}.db")).display()),
+            None => crate::backend::empty_database(),
+        };
+        let opening: Vec<_> = (0..6)
+            .map(|_| {
+                tokio::spawn({
+                    let new = new.clone();
+                    async move { Store::open(&new).await }
+                })
+            })
+            .collect();
+        for store in opening {
+            store.await.unwrap().unwrap().deckies().list().await.unwrap();
+        }
     }
 }
 
