@@ -142,27 +142,11 @@ impl Engine {
 // === impl Engine: images ===
 
 impl Engine {
-    /// Removes the images we made, those that stand on others first. One that somebody else built upon stays: it is
-    /// no longer ours alone.
     async fn remove_images(&self) -> Result<(), Error> {
-        let mut left = self.images.list().await?;
-        loop {
-            let before = left.len();
-            let mut kept = Vec::new();
-            for image in left {
-                match self.images.remove(&image.id).await {
-                    Err(error) if error.is_conflict() => kept.push(image),
-                    removed => removed?,
-                }
-            }
-            if kept.is_empty() || kept.len() == before {
-                for image in kept {
-                    let name = image.tags.first().unwrap_or(&image.id);
-                    tracing::warn!(image = %name, "stays: an image or container that is not ours stands on it");
-                }
-                return Ok(());
-            }
-            left = kept;
+        for image in self.images.remove_all().await? {
+            let name = image.tags.first().unwrap_or(&image.id);
+            tracing::warn!(image = %name, "stays: an image or container that is not ours stands on it");
         }
+        Ok(())
     }
 }

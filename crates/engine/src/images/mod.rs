@@ -97,6 +97,26 @@ impl Images {
         }
     }
 
+    /// Removes the images we made, those that stand on others first: those that are left. One that somebody else built
+    /// upon stays, for it is no longer ours alone.
+    pub async fn remove_all(&self) -> Result<Vec<Image>, Error> {
+        let mut left = self.list().await?;
+        loop {
+            let before = left.len();
+            let mut kept = Vec::new();
+            for image in left {
+                match self.remove(&image.id).await {
+                    Err(error) if error.is_conflict() => kept.push(image),
+                    removed => removed?,
+                }
+            }
+            if kept.is_empty() || kept.len() == before {
+                return Ok(kept);
+            }
+            left = kept;
+        }
+    }
+
     /// The image machines on `base` run: `base` and our binary at `decoy`. Made when it is not there.
     pub async fn with_decoy(&self, base: &str, decoy: &Path) -> Result<String, Error> {
         let base_id = self.find(base).await?.ok_or_else(|| Error::NoImage {

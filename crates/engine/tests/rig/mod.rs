@@ -194,9 +194,7 @@ impl Rig {
             self.containers.remove(&container.id, &container.decky).await.unwrap();
         }
         self.networks.remove().await.unwrap();
-        for image in self.images.list().await.unwrap() {
-            let _ = self.images.remove(&image.id).await;
-        }
+        assert_eq!(self.images.remove_all().await.unwrap(), []);
     }
 }
 
