@@ -19,6 +19,8 @@ pub struct Output {
     pub colour: bool,
     /// Progress bars on stderr.
     pub bars: bool,
+    /// Lines of progress on stderr, where there is no terminal for bars.
+    pub lines: bool,
 }
 
 /// Nobody reads the answer any more (`decnet ... | head`): an end, not an error.
@@ -76,11 +78,13 @@ impl std::error::Error for Closed {}
 impl Output {
     pub fn of(global: &Global) -> Self {
         let plain = is_plain(global);
+        let (shows, on_terminal) = (!global.quiet && !global.json, std::io::stderr().is_terminal());
         Self {
             json: global.json,
             quiet: global.quiet,
             colour: !plain && std::io::stdout().is_terminal(),
-            bars: !global.quiet && !global.json && std::io::stderr().is_terminal(),
+            bars: shows && on_terminal,
+            lines: shows && !on_terminal,
         }
     }
 

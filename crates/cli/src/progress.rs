@@ -1,4 +1,4 @@
-//! Progress of long work on stderr: bars on a terminal, lines elsewhere when asked for, nothing when quiet.
+//! Progress of long work on stderr: bars on a terminal, now and then a line elsewhere, nothing when quiet.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +7,11 @@ use std::time::{Duration, Instant};
 use engine::progress::{Phase, Step};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::output::Output;
+use crate::output::{Output, tell};
+
+/// Where there is no terminal: until work is long enough to be told of, and between two lines.
+const SILENT: Duration = Duration::from_secs(3);
+const BETWEEN_LINES: Duration = Duration::from_secs(10);
 
 /// One piece of long work. Cheap to clone; the last copy clears the bar.
 #[derive(Clone)]
@@ -17,6 +21,8 @@ pub struct Bar {
 
 struct Inner {
     bar: Option<ProgressBar>,
+    /// When the next line may be written, if lines are.
+    next_line: Option<Mutex<Instant>>,
     started: Instant,
     phases: Mutex<BTreeMap<String, Phase>>,
 }
@@ -34,10 +40,12 @@ impl Bar {
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
+        let started = Instant::now();
         Self {
             inner: Arc::new(Inner {
+                next_line: out.lines.then(|| Mutex::new(started + SILENT)),
                 bar,
-                started: Instant::now(),
+                started,
                 phases: Mutex::default(),
             }),
         }
@@ -52,6 +60,12 @@ impl Bar {
     pub fn say(&self, text: impl Into<String>) {
         if let Some(bar) = &self.inner.bar {
             bar.set_message(text.into());
+        } else if let Some(next) = &self.inner.next_line {
+            let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
+            if Instant::now() >= *next {
+                *next = Instant::now() + BETWEEN_LINES;
+                tell(format_args!("{}\n", text.into()));
+            }
         }
     }
 

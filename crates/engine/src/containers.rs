@@ -27,9 +27,8 @@ use crate::orders;
 use crate::sysctls;
 use crate::wall::Wall;
 
-/// Until a starting machine is looked at again; half as long again each time, up to the longest. The kernel walks its
-/// whole table of connections for each look.
-const FIRST_LOOK: Duration = Duration::from_millis(60);
+/// Until a starting machine is looked at again; half as long again each time, up to the longest.
+const FIRST_LOOK: Duration = Duration::from_millis(30);
 const LONGEST_LOOK: Duration = Duration::from_millis(250);
 /// How often a machine is asked whether it still lives the same life.
 const CHECK_LIFE_EVERY: Duration = Duration::from_secs(1);
@@ -235,13 +234,15 @@ impl Containers {
         let life = self.life(id, decky).await?;
         let namespace = life.namespace(decky)?;
         let deadline = Instant::now() + limit;
-        let (mut checked, mut pause) = (Instant::now(), FIRST_LOOK);
+        let (mut checked, mut pause, mut counted) = (Instant::now(), FIRST_LOOK, None);
+        let doing = || format!("looking at the ports of `{decky}`");
         loop {
-            let open = namespace
-                .listening()
-                .await
-                .map_err(Error::io(format!("looking at the ports of `{decky}`")))?;
-            missing.retain(|port| !open.contains(port));
+            let counts = Some(namespace.socket_counts().await.map_err(Error::io(doing()))?);
+            if counts != counted || Instant::now() >= deadline {
+                let open = namespace.listening().await.map_err(Error::io(doing()))?;
+                missing.retain(|port| !open.contains(port));
+                counted = counts;
+            }
             if missing.is_empty() || Instant::now() >= deadline {
                 return Ok(missing);
             }

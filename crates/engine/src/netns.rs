@@ -61,6 +61,18 @@ impl NetNs {
         .await
     }
 
+    /// How many sockets of each kind there are, as `/proc/net/sockstat*` counts them. As long as it stays the same nothing
+    /// was opened, which spares [`Self::listening`]: for that the kernel walks its whole table of connections.
+    pub(crate) async fn socket_counts(&self) -> io::Result<Vec<String>> {
+        self.visit(|| {
+            let read = |file| std::fs::read_to_string(Path::new("/proc/thread-self/net").join(file));
+            // A kernel without IPv6 has no `sockstat6`.
+            let text = read("sockstat")? + &read("sockstat6").unwrap_or_default();
+            Ok(in_use(&text).map(str::to_owned).collect())
+        })
+        .await
+    }
+
     /// The ports something listens on (TCP) or is bound to (UDP), on any address but loopback.
     ///
     /// Read from the kernel's tables: a probe by connecting would be an event no attacker caused.
@@ -110,6 +122,13 @@ const TABLES: [(&str, Proto, &str); 4] = [
     ("udp6", Proto::Udp, "07"),
 ];
 
+/// The words after `inuse`; the other counts of a line are those of the whole host.
+fn in_use(sockstat: &str) -> impl Iterator<Item = &str> {
+    sockstat
+        .lines()
+        .filter_map(|line| line.split_once(" inuse ")?.1.split_ascii_whitespace().next())
+}
+
 /// Local ports of the rows of a `/proc/net/{tcp,udp}*` table that are in `state` and not on loopback.
 fn bound<'a>(table: &'a str, state: &'a str) -> impl Iterator<Item = u16> + 'a {
     table.lines().skip(1).filter_map(move |row| {
@@ -133,6 +152,12 @@ mod tests {
             2: 0100000A:0050 0200000A:C001 01 0\n\
             garbage\n";
         assert_eq!(bound(table, "0A").collect::<Vec<_>>(), [22]);
+    }
+
+    #[test]
+    fn sockets_in_use_are_counted_and_those_of_the_whole_host_are_not() {
+        let sockstat = "sockets: used 77\nTCP: inuse 5 orphan 0 tw 0 alloc 9 mem 1\nFRAG: inuse 0 memory 0\n";
+        assert_eq!(in_use(sockstat).collect::<Vec<_>>(), ["5", "0"]);
     }
 
     #[tokio::test]

@@ -68,7 +68,7 @@ enum Way {
 impl Config {
     /// A whole ClientHello with today's key shares fits, and so does a page of headers.
     pub const SNAPLEN: u32 = 4_096;
-    pub const RING: usize = 64 << 20;
+    pub const RING: usize = 32 << 20;
 
     /// All packets of an interface, with the usual sizes.
     pub fn new(interface: impl Into<String>) -> Self {
