@@ -1,4 +1,5 @@
-//! Sends the packets of a capture from an interface, again and again, at a steady rate: `send INTERFACE FILE RATE SECONDS`.
+//! Sends the packets of a capture from an interface to a station, again and again, at a steady rate:
+//! `send INTERFACE MAC FILE RATE SECONDS`.
 //!
 //! Prints how many it sent a second: fewer than asked for is what this machine can make.
 
@@ -19,12 +20,12 @@ const BURST: u64 = 32;
 
 fn main() -> io::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [interface, file, rate, seconds] = arguments.as_slice() else {
-        return Err(io::Error::other("usage: send INTERFACE FILE RATE SECONDS"));
+    let [interface, station, file, rate, seconds] = arguments.as_slice() else {
+        return Err(io::Error::other("usage: send INTERFACE MAC FILE RATE SECONDS"));
     };
     let number = |text: &String| text.parse::<u64>().map_err(io::Error::other);
     let (rate, seconds) = (number(rate)?, number(seconds)?);
-    let packets = packets(Path::new(file))?;
+    let packets = packets(Path::new(file), mac(station)?)?;
     let socket = socket(AddressFamily::Packet, SockType::Raw, SockFlag::empty(), None)?;
     bind(socket.as_raw_fd(), &link(interface)?)?;
     let (began, end) = (Instant::now(), Duration::from_secs(seconds));
@@ -47,15 +48,27 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-fn packets(file: &Path) -> io::Result<Vec<Vec<u8>>> {
+fn packets(file: &Path, station: [u8; 6]) -> io::Result<Vec<Vec<u8>>> {
     let mut capture = capture::Reader::open(file).map_err(io::Error::other)?;
     let mut packets = Vec::new();
     while packets.len() < KEPT
         && let Some(packet) = capture.next_packet().map_err(io::Error::other)?
     {
-        packets.push(packet.data.to_vec());
+        let mut frame = packet.data.to_vec();
+        if let Some(to) = frame.get_mut(..6) {
+            to.copy_from_slice(&station);
+        }
+        packets.push(frame);
     }
     Ok(packets)
+}
+
+fn mac(text: &str) -> io::Result<[u8; 6]> {
+    let bytes: Result<Vec<u8>, _> = text.split(':').map(|byte| u8::from_str_radix(byte, 16)).collect();
+    let bytes = bytes.map_err(io::Error::other)?;
+    bytes
+        .try_into()
+        .map_err(|_| io::Error::other(format!("{text} is no MAC address")))
 }
 
 fn link(interface: &str) -> io::Result<LinkAddr> {
