@@ -46,7 +46,10 @@ async fn list(cx: &Context, store: &Store, asked: &args::Decisions) -> Result {
         rows.retain(|row| {
             asked.action.is_none_or(|action| row.action == action.into())
                 && asked.about.as_ref().is_none_or(|about| row.value == *about)
+                && filter.since.is_none_or(|since| row.at >= since)
         });
+        rows.reverse();
+        rows.truncate(asked.recent.limit as usize);
         rows
     } else {
         all(asked.recent.limit, async |page| {
