@@ -96,6 +96,11 @@ impl<T: Copy + Eq + Hash> Window<T> {
         self.entries.iter().copied()
     }
 
+    /// The items from the newest back, each as often as it happened.
+    pub(crate) fn newest(&self) -> impl Iterator<Item = T> + '_ {
+        self.entries.iter().rev().map(|(_, item)| *item)
+    }
+
     fn count_in(&mut self, item: T) -> bool {
         let is_new = match &mut self.counts {
             Some(counts) => {

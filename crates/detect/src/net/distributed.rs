@@ -3,6 +3,7 @@
 //! Fires at 10 sources and 20 distinct failed hosts of one net on one port within 300 s, or at 5 sources and 30 distinct
 //! failed ports of one host.
 
+use std::collections::BTreeSet;
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -94,11 +95,10 @@ impl Distributed {
     fn raise(&self, attempt: &Attempt, key: String, enough: Enough, tried: Option<&Tried>, cx: &mut Cx<'_>) {
         let Some(tried) = tried else { return };
         let aimed = || tried.targets.iter().map(|(_, target)| target);
-        let sources = tried.distinct_sources();
-        if self.is_told_already(&sources, attempt.at, cx) {
+        if self.is_told_already(&tried.sources, attempt.at, cx) {
             return;
         }
-        let confidence = (BASE + sources.len() as i64).min(MOST);
+        let confidence = (BASE + tried.sources.distinct() as i64).min(MOST);
         let hit = Match {
             key,
             source: Source::Many,
@@ -111,6 +111,7 @@ impl Distributed {
             }),
         };
         cx.raise(&self.rule, hit, || {
+            let sources = tried.distinct_sources();
             let shown = sources
                 .iter()
                 .take(LIST)
@@ -135,11 +136,12 @@ impl Distributed {
     }
 
     /// Each of the sources has an open finding of its own that goes before this one: it is noted there.
-    fn is_told_already(&self, sources: &[Addr], at: Time, cx: &mut Cx<'_>) -> bool {
+    fn is_told_already(&self, sources: &Window<Addr>, at: Time, cx: &mut Cx<'_>) -> bool {
         let rank = self.rule.rank.unwrap_or(u8::MAX);
-        let open: Option<Vec<usize>> = sources
-            .iter()
-            .map(|&source| cx.ledger.ranked_before(source, rank, at))
+        // The newest first: in a flood it has none, which ends the search.
+        let open: Option<BTreeSet<usize>> = sources
+            .newest()
+            .map(|source| cx.ledger.ranked_before(source, rank, at))
             .collect();
         let Some(open) = open else { return false };
         for index in open {
