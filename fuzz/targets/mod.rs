@@ -49,6 +49,7 @@ targets! {
         secret
         shell_lines
         shell_recorder
+        smtp_conversation
         ssh_conversation
         ssh_identification
         ssh_keys

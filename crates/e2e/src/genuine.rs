@@ -6,35 +6,42 @@ use crate::grid::{PASSWORD, ROOT_PASSWORD, USER};
 use crate::probe::Subject;
 use crate::tools;
 
-const IMAGE: &str = "e2e-genuine:latest";
-const PACKAGES: &str = "openssh-server nginx apache2 vsftpd redis-server busybox-static ssl-cert";
+/// Another name whenever the packages are others.
+const IMAGE: &str = "e2e-genuine:2";
+const PACKAGES: &str = "openssh-server nginx apache2 vsftpd redis-server busybox-static ssl-cert \
+    postfix dovecot-imapd dovecot-pop3d";
 
 /// nginx, sshd, vsftpd, redis and telnetd with Debian's configuration; what differs from it is in the script below.
 pub fn with_nginx() -> Result<Subject> {
-    start("e2e-genuine-nginx", "10.201.0.21", "nginx")
+    start("e2e-genuine-nginx", "10.201.0.21", "nginx", SETUP)
 }
 
 pub fn with_apache() -> Result<Subject> {
-    start("e2e-genuine-apache", "10.201.0.22", "apache")
+    start("e2e-genuine-apache", "10.201.0.22", "apache", SETUP)
 }
 
-fn start(name: &str, ip: &str, web: &str) -> Result<Subject> {
+/// Postfix, and Dovecot with mailboxes in folders; Postfix has its logins from it.
+pub fn with_mail() -> Result<Subject> {
+    start("e2e-genuine-mail", "10.201.0.23", "mail", MAIL)
+}
+
+fn start(name: &str, ip: &str, role: &str, setup: &str) -> Result<Subject> {
     image()?;
     tools::must(&format!("docker rm -f {name} >/dev/null 2>&1 || true"))?;
     tools::must(&format!(
-        "docker run -d --sysctl net.ipv6.conf.all.disable_ipv6=0 --name {name} --hostname app-{web} --network decnet_lan --ip {ip} {IMAGE} sleep infinity"
+        "docker run -d --sysctl net.ipv6.conf.all.disable_ipv6=0 --name {name} --hostname app-{role} --network decnet_lan --ip {ip} {IMAGE} sleep infinity"
     ))?;
-    let setup = SETUP
+    let setup = setup
         .replace("@user@", USER)
         .replace("@password@", PASSWORD)
         .replace("@root@", ROOT_PASSWORD)
-        .replace("@web@", web);
+        .replace("@web@", role);
     tools::must(&format!("docker exec -i {name} bash -e <<'SETUP'\n{setup}\nSETUP"))?;
     Ok(Subject {
         host: ip.into(),
         user: USER.into(),
         password: PASSWORD.into(),
-        hostname: format!("app-{web}"),
+        hostname: format!("app-{role}"),
     })
 }
 
@@ -90,4 +97,41 @@ else
   rm -f /var/www/html/index.nginx-debian.html
   a2enmod -q ssl; a2ensite -q default-ssl; apachectl start 2>/dev/null
 fi
+"#;
+
+const MAIL: &str = r#"
+useradd -m -u 1001 -s /bin/bash @user@
+printf '%s\n' '@user@:@password@' 'root:@root@' | chpasswd
+make-ssl-cert generate-default-snakeoil --force-overwrite
+ln -sf /etc/ssl/certs/ssl-cert-snakeoil.pem /etc/dovecot/private/dovecot.pem
+ln -sf /etc/ssl/private/ssl-cert-snakeoil.key /etc/dovecot/private/dovecot.key
+cat > /etc/dovecot/conf.d/99-local.conf <<'CONF'
+disable_plaintext_auth = no
+auth_mechanisms = plain login
+mail_location = maildir:/var/mail/%u
+# Who comes again and again is not made to wait ever longer.
+service anvil {
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
+}
+service auth {
+  unix_listener /var/spool/postfix/private/auth {
+    mode = 0660
+    user = postfix
+    group = postfix
+  }
+}
+CONF
+dovecot >/dev/null 2>&1
+postconf -e 'myhostname = app-mail' 'mydestination = $myhostname, localhost' 'inet_protocols = ipv4' 'maillog_file = /var/log/mail.log' \
+  'smtpd_sasl_type = dovecot' 'smtpd_sasl_path = private/auth' 'smtpd_sasl_auth_enable = yes' 'mail_spool_directory = /var/mail/'
+for service in submission submissions; do
+  postconf -M $service/inet="$service inet n - y - - smtpd"
+  postconf -P $service/inet/smtpd_recipient_restrictions= $service/inet/smtpd_relay_restrictions=permit_sasl_authenticated,reject
+done
+postconf -P submission/inet/smtpd_tls_security_level=encrypt submission/inet/smtpd_tls_auth_only=yes submissions/inet/smtpd_tls_wrappermode=yes
+newaliases
+mkdir -m 700 /var/mail/@user@ && chown @user@: /var/mail/@user@
+postfix start >/dev/null 2>&1
 "#;

@@ -56,6 +56,14 @@ distro = debian
 
 [e2e-victim.ssh]
 users = root:toor-e2e, kim:sunflower9
+
+[e2e-mail]
+ip = 10.201.0.14
+services = ssh, smtp, imap, pop3
+distro = debian
+
+[e2e-mail.ssh]
+users = root:toor-e2e, kim:sunflower9
 ";
 
 pub const USER: &str = "kim";
@@ -65,6 +73,7 @@ pub const NGINX: &str = "10.201.0.11";
 pub const APACHE: &str = "10.201.0.12";
 /// Its services are killed in a test, and take minutes to come back.
 pub const VICTIM: &str = "10.201.0.13";
+pub const MAIL: &str = "10.201.0.14";
 
 /// The grid, up, with all workers running in one `decnet up`.
 pub fn grid() -> &'static Grid {

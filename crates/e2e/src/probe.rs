@@ -10,6 +10,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as B64;
 use regex::bytes::Regex;
 use serde::Deserialize;
 
@@ -276,6 +278,10 @@ impl Subject {
             .replace("{port}", &port.to_string())
             .replace("{user}", &self.user)
             .replace("{password}", &self.password)
+            .replace("{hostname}", &self.hostname)
+            .replace("{user64}", &B64.encode(&self.user))
+            .replace("{password64}", &B64.encode(&self.password))
+            .replace("{plain}", &B64.encode(format!("\0{}\0{}", self.user, self.password)))
     }
 }
 

@@ -1,11 +1,15 @@
 //! The services a machine can run. Adding one is a file here, a line in [`TABLE`] and a folder in
 //! `templates/services/`.
 
+pub mod dovecot;
 pub mod ftp;
 pub mod http;
+pub mod mail;
 pub mod redis;
+pub mod smtp;
 pub mod ssh;
 pub mod telnet;
+mod tls;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -51,10 +55,14 @@ pub struct Context {
 }
 
 pub const TABLE: &[Entry] = &[
+    dovecot::IMAP,
+    dovecot::POP3,
     ftp::ENTRY,
     http::HTTP,
     http::HTTPS,
     redis::ENTRY,
+    smtp::SMTP,
+    smtp::RELAY,
     ssh::ENTRY,
     telnet::ENTRY,
 ];

@@ -18,6 +18,8 @@ use tokio::sync::watch;
 
 pub(crate) struct Stand {
     pub(crate) port: u16,
+    /// Where TLS starts at once, of services that have such a port beside the other.
+    pub(crate) tls_port: u16,
     pub(crate) root: tempfile::TempDir,
     told: Told,
     stop: watch::Sender<bool>,
@@ -64,12 +66,14 @@ impl Stand {
             std::os::unix::fs::chown(root.path().join("home/kim"), Some(1000), Some(1000)).unwrap();
             open_to_all(root.path());
         }
-        let port = free_port();
-        let ports = vec![Port {
+        let (port, tls_port) = (free_port(), free_port());
+        let open = |port, tls| Port {
             port,
             proto: Default::default(),
-            tls: false,
-        }];
+            tls,
+        };
+        let mut ports = vec![open(port, false)];
+        ports.extend(MAIL.contains(&slug).then(|| open(tls_port, true)));
         let config = serde_json::from_value(config).unwrap();
         let service = ServiceSpec {
             slug: slug.into(),
@@ -96,6 +100,7 @@ impl Stand {
         });
         let stand = Self {
             port,
+            tls_port,
             root,
             told,
             stop,
@@ -150,7 +155,7 @@ impl Stand {
         pieces.flat_map(|piece| engine.decode(piece.data).unwrap()).collect()
     }
 
-    /// Runs a shell line with `{port}` and `{root}` filled in; gives what it printed.
+    /// Runs a shell line with `{port}`, `{tls_port}` and `{root}` filled in; gives what it printed.
     pub(crate) fn sh(&self, line: &str) -> String {
         let out = self.run(line);
         String::from_utf8_lossy(&out.stdout).into_owned()
@@ -159,6 +164,7 @@ impl Stand {
     pub(crate) fn run(&self, line: &str) -> Output {
         let line = line
             .replace("{port}", &self.port.to_string())
+            .replace("{tls_port}", &self.tls_port.to_string())
             .replace("{root}", self.root.path().to_str().unwrap());
         Command::new("timeout")
             .args(["60", "bash", "-c", &line])
@@ -228,12 +234,35 @@ fn free_port() -> u16 {
         .unwrap()
 }
 
-/// Of a machine with SSH: made anew, like a machine's own.
+const MAIL: [&str; 4] = ["smtp", "smtp_relay", "imap", "pop3"];
+
+/// Of a machine with SSH or TLS: made anew, like a machine's own.
 fn host_keys(slug: &str) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    if MAIL.contains(&slug) {
+        let made = Command::new("openssl")
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-subj",
+                "/CN=app-web-03",
+                "-days",
+                "9",
+            ])
+            .args(["-keyout", "key.pem", "-out", "cert.pem"])
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        assert!(made.status.success());
+        let text = |name| std::fs::read_to_string(folder.path().join(name)).unwrap();
+        return json!({"tls_cert": text("cert.pem"), "tls_key": text("key.pem")});
+    }
     if slug != "ssh" {
         return json!({});
     }
-    let folder = tempfile::tempdir().unwrap();
     let key = |kind: &str| {
         let file = folder.path().join(kind);
         let mut keygen = Command::new("ssh-keygen");

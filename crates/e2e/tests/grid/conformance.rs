@@ -73,6 +73,26 @@ fn ssh_answers_as_openssh_server() {
     compare("ssh", &[], &decky(grid::NGINX), &genuine::with_nginx().unwrap());
 }
 
+#[test]
+fn smtp_answers_as_postfix() {
+    let (ours, genuine) = (decky(grid::MAIL), genuine::with_mail().unwrap());
+    compare("smtp", SMTP_ACCENT, &ours, &genuine);
+    for corpus in ["smtp-auth", "smtp-submission", "smtp-submissions"] {
+        compare(corpus, &[], &ours, &genuine);
+    }
+}
+
+#[test]
+fn imap_and_pop3_answer_as_dovecot() {
+    let (ours, genuine) = (decky(grid::MAIL), genuine::with_mail().unwrap());
+    for corpus in ["imap", "pop3"] {
+        compare(corpus, &[], &ours, &genuine);
+    }
+}
+
+/// What Postfix makes of an angle bracket alone.
+const SMTP_ACCENT: &[&str] = &["VRFY more"];
+
 /// What BusyBox makes of half a suboption and of AYT.
 const TELNET_ACCENT: &[&str] = &["a suboption without an end", "are you there"];
 

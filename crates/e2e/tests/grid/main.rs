@@ -13,6 +13,7 @@ mod drill;
 mod exactly_once;
 mod forwarding;
 mod input;
+mod mail;
 mod recovery;
 mod restart;
 mod simulate;

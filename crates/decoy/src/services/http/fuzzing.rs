@@ -13,11 +13,11 @@ use super::apache::Apache;
 use super::chunked::{Chunked, Manner};
 use super::credentials;
 use super::head::Head;
-use super::hello::{self, Begun};
 use super::nginx::Nginx;
 use super::persona::Persona;
 use super::range::{self, Ranges};
 use super::site::{Files, Fixed, Site};
+use crate::services::tls::hello::{self, Begun};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Product {

@@ -66,7 +66,7 @@ pub(super) fn cut(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
 }
 
 /// Text as it is when it is UTF-8, else each byte as the character of its number.
-pub(super) fn text(bytes: &[u8]) -> String {
+pub(in crate::services) fn text(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
         Err(_) => bytes.iter().map(|byte| *byte as char).collect(),

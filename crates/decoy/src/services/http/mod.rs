@@ -12,17 +12,14 @@ mod furnish;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod head;
-mod hello;
 mod mime;
 mod nginx;
 mod pack;
 mod persona;
-mod prefix;
 mod range;
 mod record;
 mod site;
 mod talk;
-mod tls;
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -34,11 +31,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::act::{Conversation, Link};
 use self::apache::Apache;
+pub(super) use self::head::text;
 use self::nginx::Nginx;
 use self::persona::{Persona, Software};
 use self::record::{MAX_BODIES, Recorder, Room};
 use self::site::{Files, Fixed, Site};
-use self::tls::{Opened, Tls};
+use super::tls::{Opened, Tls};
 use super::{Context, Entry, Service};
 use crate::conn::{Conn, Log};
 
@@ -68,7 +66,7 @@ fn build(cx: Context) -> Result<Rc<dyn Service>, String> {
     let spec = cx.machine.spec();
     let fqdn = (!spec.domain.is_empty()).then(|| format!("{}.{}", spec.hostname, spec.domain));
     let tls = cx.spec.ports.iter().any(|port| port.tls);
-    let tls = tls.then(|| Tls::new(persona.software, &spec.keys.tls_cert, &spec.keys.tls_key));
+    let tls = tls.then(|| Tls::new(persona.software.tls(), &spec.keys.tls_cert, &spec.keys.tls_key));
     Ok(Rc::new(Web {
         tls: tls.transpose()?,
         site: Site::new(

@@ -2,6 +2,8 @@
 
 use model::machine::ServiceSpec;
 
+use crate::services::tls::Profile;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Software {
     Nginx,
@@ -94,6 +96,13 @@ impl Persona {
 }
 
 impl Software {
+    pub(super) fn tls(self) -> Profile {
+        match self {
+            Self::Nginx => Profile::Nginx,
+            Self::Apache => Profile::Apache,
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Nginx => "nginx",

@@ -1,5 +1,9 @@
 //! TLS as each product sets OpenSSL up, so that its hello, its choices and its alerts are the product's.
 
+mod ciphers;
+pub(super) mod hello;
+mod prefix;
+
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -18,33 +22,24 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 use tokio_openssl::SslStream;
 
-use super::hello::{self, Begun, Wishes};
-use super::persona::Software;
-use super::prefix::Prefixed;
+use self::hello::{Begun, Wishes};
+use self::prefix::Prefixed;
 use crate::conn::Log;
 use crate::sys;
 
-/// What OpenSSL 3.0 offers when nothing is said; later releases put more before them.
-const GROUPS: &str = "X25519:P-256:X448:P-521:P-384:ffdhe2048:ffdhe3072:ffdhe4096:ffdhe6144:ffdhe8192";
-/// What `HIGH:!aNULL` comes to in OpenSSL 3.0, in its order; later releases moved some of it.
-const CIPHERS: &str = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:DHE-RSA-AES256-GCM-SHA384: \
-     ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:DHE-RSA-CHACHA20-POLY1305: \
-     ECDHE-ECDSA-AES256-CCM8:ECDHE-ECDSA-AES256-CCM:DHE-RSA-AES256-CCM8:DHE-RSA-AES256-CCM: \
-     ECDHE-ECDSA-ARIA256-GCM-SHA384:ECDHE-ARIA256-GCM-SHA384:DHE-RSA-ARIA256-GCM-SHA384: \
-     ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES128-GCM-SHA256: \
-     ECDHE-ECDSA-AES128-CCM8:ECDHE-ECDSA-AES128-CCM:DHE-RSA-AES128-CCM8:DHE-RSA-AES128-CCM: \
-     ECDHE-ECDSA-ARIA128-GCM-SHA256:ECDHE-ARIA128-GCM-SHA256:DHE-RSA-ARIA128-GCM-SHA256: \
-     ECDHE-ECDSA-AES256-SHA384:ECDHE-RSA-AES256-SHA384:DHE-RSA-AES256-SHA256: \
-     ECDHE-ECDSA-CAMELLIA256-SHA384:ECDHE-RSA-CAMELLIA256-SHA384:DHE-RSA-CAMELLIA256-SHA256: \
-     ECDHE-ECDSA-AES128-SHA256:ECDHE-RSA-AES128-SHA256:DHE-RSA-AES128-SHA256: \
-     ECDHE-ECDSA-CAMELLIA128-SHA256:ECDHE-RSA-CAMELLIA128-SHA256:DHE-RSA-CAMELLIA128-SHA256: \
-     ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA:DHE-RSA-AES256-SHA:DHE-RSA-CAMELLIA256-SHA: \
-     ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:DHE-RSA-AES128-SHA:DHE-RSA-CAMELLIA128-SHA: \
-     AES256-GCM-SHA384:AES256-CCM8:AES256-CCM:ARIA256-GCM-SHA384:AES128-GCM-SHA256:AES128-CCM8: \
-     AES128-CCM:ARIA128-GCM-SHA256:AES256-SHA256:CAMELLIA256-SHA256:AES128-SHA256:CAMELLIA128-SHA256: \
-     AES256-SHA:CAMELLIA256-SHA:AES128-SHA:CAMELLIA128-SHA";
+/// Whose TLS it is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Profile {
+    Nginx,
+    Apache,
+    Postfix,
+    Dovecot,
+}
+
 /// Seconds a session may be taken up again, in nginx and in Apache.
 const SESSION_S: i64 = 300;
+/// The same in mail servers, which leave it to OpenSSL.
+const MAIL_SESSION_S: i64 = 7200;
 /// `SSL_OP_LEGACY_EC_POINT_FORMATS`: names the forms OpenSSL 3.0 named.
 const ALL_POINT_FORMATS: u64 = 1 << 36;
 const INTERNAL_ERROR: u8 = 80;
@@ -60,7 +55,7 @@ const MAX_TOLD: usize = 6144;
 const READ: usize = 4096;
 
 pub(super) struct Tls {
-    software: Software,
+    profile: Profile,
     context: SslContext,
     /// How long a peer may take to say hello.
     patience: Duration,
@@ -78,14 +73,14 @@ pub(super) enum Opened<S> {
 
 impl Tls {
     /// `cert` is a chain and `key` its key, both PEM.
-    pub(super) fn new(software: Software, cert: &str, key: &str) -> Result<Self, String> {
-        let context = context(software, cert, key).map_err(|error| format!("certificate or key: {error}"))?;
+    pub(super) fn new(profile: Profile, cert: &str, key: &str) -> Result<Self, String> {
+        let context = context(profile, cert, key).map_err(|error| format!("certificate or key: {error}"))?;
         Ok(Self {
-            software,
+            profile,
             context,
-            patience: match software {
-                Software::Nginx => Duration::from_secs(60),
-                Software::Apache => Duration::from_secs(300),
+            patience: match profile {
+                Profile::Nginx | Profile::Dovecot => Duration::from_secs(60),
+                Profile::Apache | Profile::Postfix => Duration::from_secs(300),
             },
         })
     }
@@ -133,15 +128,22 @@ impl Tls {
     /// nginx looks at the first byte itself; Apache hears from OpenSSL that it looks like HTTP.
     fn takes_plain(&self, said: &[u8]) -> bool {
         let methods: [&[u8]; 4] = [b"GET ", b"POST ", b"HEAD ", b"PUT "];
-        self.software == Software::Nginx || methods.iter().any(|method| said.starts_with(method))
+        match self.profile {
+            Profile::Nginx => true,
+            Profile::Apache => methods.iter().any(|method| said.starts_with(method)),
+            Profile::Postfix | Profile::Dovecot => false,
+        }
     }
 
     /// OpenSSL 3.0 takes TLS 1.0 and 1.1 up at first, and finds later that its security level leaves it no signature
     /// for them. Later releases refuse the version at once, with another alert.
     fn alert_for_old(&self, hello: &[u8]) -> Option<[u8; 7]> {
+        if !matches!(self.profile, Profile::Nginx | Profile::Apache) {
+            return None;
+        }
         let (version, ciphers) = hello::old_offer(hello)?;
         let shared = ciphers.iter().any(|cipher| OLD_CIPHERS.contains(cipher))
-            || (self.software == Software::Apache && ciphers.iter().any(|cipher| OLD_DHE_CIPHERS.contains(cipher)));
+            || (self.profile == Profile::Apache && ciphers.iter().any(|cipher| OLD_DHE_CIPHERS.contains(cipher)));
         let alert = match shared {
             _ if ciphers.contains(&FALLBACK) => INAPPROPRIATE_FALLBACK,
             true => INTERNAL_ERROR,
@@ -192,7 +194,10 @@ fn report(log: &Log, hello: &[u8], ssl: Option<&SslRef>, failure: Option<&str>) 
                 .map_or("", |cipher| cipher.standard_name().unwrap_or(cipher.name()))
                 .into(),
         );
-        put("alpn", ssl.selected_alpn_protocol().map(super::head::text).into());
+        put(
+            "alpn",
+            ssl.selected_alpn_protocol().map(crate::services::http::text).into(),
+        );
         put("resumed", ssl.session_reused().into());
     }
     put("sni", server_name.into());
@@ -212,21 +217,19 @@ fn report(log: &Log, hello: &[u8], ssl: Option<&SslRef>, failure: Option<&str>) 
     log.report_as("tls", fields);
 }
 
-fn context(software: Software, cert: &str, key: &str) -> Result<SslContext, ErrorStack> {
+fn context(profile: Profile, cert: &str, key: &str) -> Result<SslContext, ErrorStack> {
     let mut builder = SslContext::builder(SslMethod::tls_server())?;
     builder.set_min_proto_version(Some(SslVersion::TLS1))?;
     builder.set_max_proto_version(None)?;
     builder.set_ciphersuites("TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256")?;
-    builder.set_cipher_list(CIPHERS)?;
-    builder.set_groups_list(GROUPS)?;
-    sys::set_session_timeout(&mut builder, SESSION_S);
-    builder.set_session_id_context(b"HTTP")?;
+    builder.set_groups_list(ciphers::GROUPS)?;
     let always = SslOptions::NO_SSLV2 | SslOptions::NO_SSLV3 | SslOptions::NO_COMPRESSION;
-    builder.set_options(always | SslOptions::NO_RENEGOTIATION | SslOptions::IGNORE_UNEXPECTED_EOF);
-    builder.set_options(SslOptions::from_bits_retain(ALL_POINT_FORMATS));
-    match software {
-        Software::Nginx => nginx(&mut builder),
-        Software::Apache => apache(&mut builder)?,
+    builder.set_options(always | SslOptions::IGNORE_UNEXPECTED_EOF | SslOptions::from_bits_retain(ALL_POINT_FORMATS));
+    match profile {
+        Profile::Nginx => nginx(&mut builder)?,
+        Profile::Apache => apache(&mut builder)?,
+        Profile::Postfix => postfix(&mut builder)?,
+        Profile::Dovecot => dovecot(&mut builder)?,
     }
     let mut chain = X509::stack_from_pem(cert.as_bytes())?.into_iter();
     if let Some(leaf) = chain.next() {
@@ -241,7 +244,42 @@ fn context(software: Software, cert: &str, key: &str) -> Result<SslContext, Erro
     Ok(builder.build())
 }
 
-fn nginx(builder: &mut SslContextBuilder) {
+fn web(builder: &mut SslContextBuilder) -> Result<(), ErrorStack> {
+    builder.set_cipher_list(ciphers::WEB)?;
+    builder.set_options(SslOptions::NO_RENEGOTIATION);
+    builder.set_session_id_context(b"HTTP")?;
+    sys::set_session_timeout(builder, SESSION_S);
+    Ok(())
+}
+
+/// RFC 3526 group 14 and generator 2: what products have for a key of 2048 bits.
+fn group14(builder: &mut SslContextBuilder) -> Result<(), ErrorStack> {
+    let (prime, generator) = (BigNum::get_rfc3526_prime_2048()?, BigNum::from_u32(2)?);
+    let group = Dh::from_pqg(prime, None, generator)?;
+    builder.set_tmp_dh(&group)
+}
+
+/// Every version and every cipher: mail that comes badly encrypted is better than mail that comes plain.
+fn postfix(builder: &mut SslContextBuilder) -> Result<(), ErrorStack> {
+    builder.set_security_level(0);
+    builder.set_cipher_list(ciphers::POSTFIX)?;
+    builder.set_groups_list(ciphers::POSTFIX_GROUPS)?;
+    builder.set_session_id_context(b"smtpd")?;
+    builder.set_session_cache_mode(SslSessionCacheMode::OFF);
+    sys::set_session_timeout(builder, MAIL_SESSION_S);
+    group14(builder)
+}
+
+fn dovecot(builder: &mut SslContextBuilder) -> Result<(), ErrorStack> {
+    builder.set_min_proto_version(Some(SslVersion::TLS1_2))?;
+    builder.set_cipher_list(ciphers::DOVECOT)?;
+    builder.set_session_cache_mode(SslSessionCacheMode::OFF);
+    sys::set_session_timeout(builder, MAIL_SESSION_S);
+    group14(builder)
+}
+
+fn nginx(builder: &mut SslContextBuilder) -> Result<(), ErrorStack> {
+    web(builder)?;
     // That there is a callback is what makes OpenSSL confirm the name; Apache confirms only names it knows.
     builder.set_servername_callback(|_, _| Ok(()));
     builder.set_options(SslOptions::CIPHER_SERVER_PREFERENCE);
@@ -252,15 +290,14 @@ fn nginx(builder: &mut SslContextBuilder) {
     builder.set_alpn_select_callback(|_, offered| {
         choose(&[b"http/1.1", b"http/1.0", b"http/0.9"], offered).ok_or(AlpnError::ALERT_FATAL)
     });
+    Ok(())
 }
 
 fn apache(builder: &mut SslContextBuilder) -> Result<(), ErrorStack> {
+    web(builder)?;
     builder.set_options(SslOptions::NO_TICKET);
     builder.set_session_cache_mode(SslSessionCacheMode::SERVER);
-    // RFC 3526 group 14 and generator 2: what mod_ssl has for a key of 2048 bits.
-    let (prime, generator) = (BigNum::get_rfc3526_prime_2048()?, BigNum::from_u32(2)?);
-    let group = Dh::from_pqg(prime, None, generator)?;
-    builder.set_tmp_dh(&group)?;
+    group14(builder)?;
     builder.set_alpn_select_callback(|_, offered| choose(&[b"http/1.1"], offered).ok_or(AlpnError::NOACK));
     Ok(())
 }

@@ -5,7 +5,7 @@ use wire::ja4::{Ja4, Transport};
 use wire::tls::{self, ClientHello, extension};
 
 /// A hello that is longer than this is not waited for.
-pub(super) const MAX_HELLO: usize = 64 << 10;
+pub(in crate::services) const MAX_HELLO: usize = 64 << 10;
 const RECORD_HEAD: usize = 5;
 const HANDSHAKE: u8 = 22;
 const CLIENT_HELLO: u8 = 1;
@@ -14,7 +14,7 @@ const MAX_RECORD: usize = 1 << 14;
 
 /// What lies there so far.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Begun {
+pub(in crate::services) enum Begun {
     /// Not enough to tell.
     More,
     /// A whole hello, in so many bytes of records.
@@ -27,14 +27,14 @@ pub(super) enum Begun {
 
 /// What a hello asks for by name, and its fingerprints.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Wishes {
+pub(in crate::services) struct Wishes {
     pub server_name: Option<String>,
     pub protocols: Vec<String>,
     pub ja3: Option<String>,
     pub ja4: Option<String>,
 }
 
-pub(super) fn look(bytes: &[u8]) -> Begun {
+pub(in crate::services) fn look(bytes: &[u8]) -> Begun {
     match bytes.first() {
         None => return Begun::More,
         Some(&HANDSHAKE) => {}
@@ -79,7 +79,7 @@ fn wanted(message: &[u8]) -> Result<Option<usize>, ()> {
 }
 
 /// Reads a whole hello, head and records and all.
-pub(super) fn wishes(stream: &[u8]) -> Wishes {
+pub(in crate::services) fn wishes(stream: &[u8]) -> Wishes {
     let Some(message) = tls::client_hello(stream).found() else {
         return Wishes::default();
     };
@@ -87,15 +87,15 @@ pub(super) fn wishes(stream: &[u8]) -> Wishes {
         return Wishes::default();
     };
     Wishes {
-        server_name: hello.server_name().map(super::head::text),
-        protocols: hello.alpn().map(super::head::text).collect(),
+        server_name: hello.server_name().map(crate::services::http::text),
+        protocols: hello.alpn().map(crate::services::http::text).collect(),
         ja3: Some(ja3(&hello).hash),
         ja4: Some(Ja4::new(&hello, Transport::Tcp).hash()),
     }
 }
 
 /// Version and ciphers of a hello that offers nothing newer than TLS 1.1, and nothing older than 1.0.
-pub(super) fn old_offer(stream: &[u8]) -> Option<(u16, Vec<u16>)> {
+pub(in crate::services) fn old_offer(stream: &[u8]) -> Option<(u16, Vec<u16>)> {
     // In the clothes of SSL 2: length, kind, version.
     if let &[first, _, CLIENT_HELLO, 3, minor @ 1..=2, ..] = stream
         && first & 0x80 != 0

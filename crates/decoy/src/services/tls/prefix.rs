@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Gives out what was read before, then what follows.
-pub(super) struct Prefixed<S> {
+pub(in crate::services) struct Prefixed<S> {
     before: Vec<u8>,
     given: usize,
     inner: S,
@@ -15,7 +15,7 @@ pub(super) struct Prefixed<S> {
 // === impl Prefixed ===
 
 impl<S> Prefixed<S> {
-    pub(super) fn new(before: Vec<u8>, inner: S) -> Self {
+    pub(in crate::services) fn new(before: Vec<u8>, inner: S) -> Self {
         Self {
             before,
             given: 0,
