@@ -61,6 +61,12 @@ impl Sets {
         true
     }
 
+    /// Members of the set that `member` is in.
+    pub(crate) fn size(&mut self, member: u32) -> usize {
+        let root = self.find(member);
+        self.size[root as usize] as usize
+    }
+
     pub(crate) fn claims(&mut self, member: u32) -> u8 {
         let root = self.find(member);
         self.claims[root as usize]

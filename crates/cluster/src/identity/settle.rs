@@ -176,9 +176,10 @@ fn guard(
     }
     let mut clusters: HashMap<u32, Vec<u32>> = HashMap::new();
     for &member in region.members {
-        clusters.entry(sets.find(member)).or_default().push(member);
+        if sets.size(member) > limits.guard_size {
+            clusters.entry(sets.find(member)).or_default().push(member);
+        }
     }
-    clusters.retain(|_, members| members.len() > limits.guard_size);
     let mut large: Vec<_> = clusters
         .into_values()
         .map(|members| {
@@ -260,9 +261,5 @@ fn reduce(
 }
 
 fn largest_among(members: &[u32], sets: &mut Sets) -> usize {
-    let mut sizes: HashMap<u32, usize> = HashMap::new();
-    for &member in members {
-        *sizes.entry(sets.find(member)).or_default() += 1;
-    }
-    sizes.into_values().max().unwrap_or(0)
+    members.iter().map(|&member| sets.size(member)).max().unwrap_or(0)
 }

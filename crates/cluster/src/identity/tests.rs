@@ -86,7 +86,7 @@ fn pins(pairs: &[(u8, u8)], of: usize) -> Vec<(String, String)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     #[test]
     fn what_grew_is_what_all_at_once_would_be(
