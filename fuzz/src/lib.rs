@@ -62,6 +62,58 @@ pub fn document_root() -> PathBuf {
     root
 }
 
+/// Holds a conversation over a mailbox of two messages, whole and in pieces: what is said is the same.
+///
+/// # Panics
+/// When it is not, or the mailbox cannot be made.
+#[cfg(feature = "machine")]
+pub fn mailbox(name: &str, data: &[u8], talk: impl Fn(bool) -> Box<dyn decoy::services::mail::talk::Talk>) {
+    let whole = held(name, &[data], &talk);
+    let cut = held(name, &pieces(data), &talk);
+    assert_eq!(cut.escape_ascii().to_string(), whole.escape_ascii().to_string());
+}
+
+#[cfg(feature = "machine")]
+fn held(name: &str, pieces: &[&[u8]], talk: &impl Fn(bool) -> Box<dyn decoy::services::mail::talk::Talk>) -> Vec<u8> {
+    use decoy::services::mail::store::Store;
+    use decoy::services::mail::talk::Act;
+    let root = folder(name);
+    let _ = fs::remove_dir_all(&root);
+    put(
+        &root.join("dovecot-uidlist"),
+        "3 V1700000000 N3 G00\n1 :1.app\n2 :2.app\n",
+    );
+    put(&root.join("cur/1.app:2,S"), "Subject: one\nFrom: a@b\n\nhello\n.\n");
+    put(
+        &root.join("new/2.app"),
+        "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b--\n",
+    );
+    for file in ["cur/1.app:2,S", "new/2.app"] {
+        let dated = fs::File::open(root.join(file)).and_then(|file| file.set_modified(std::time::UNIX_EPOCH));
+        dated.unwrap_or_else(|error| panic!("{file}: {error}"));
+    }
+    let (mut talk, mut said) = (talk(false), Vec::new());
+    let mut acts = std::collections::VecDeque::from(talk.greeting());
+    // Nothing more at the end, so that the greeting is heard where nothing is said.
+    for piece in pieces.iter().copied().chain([&b""[..]]) {
+        acts.extend(talk.received(piece));
+        while let Some(act) = acts.pop_front() {
+            match act {
+                Act::Say(bytes) => said.extend(bytes),
+                // A password with an x in it is wrong.
+                Act::LogIn(attempt) => {
+                    let login = (!attempt.password.contains(&b'x')).then(|| Store::open(root.clone(), "app"));
+                    acts.extend(talk.answered(login.map(|store| ("kim".to_owned(), store))));
+                }
+                Act::Secure | Act::Close => return said,
+                Act::Tell(..) | Act::Keep(..) => {}
+            }
+        }
+        assert!(said.len() < 64 << 20);
+    }
+    said
+}
+
 /// The root of a machine that writes down who logs in, made anew.
 ///
 /// # Panics

@@ -40,8 +40,10 @@ targets! {
         http_hello
         http_nginx
         http_ranges
+        imap_conversation
         login_records
         passwd
+        pop3_conversation
         redis_payload
         redis_requests
         redis_server
