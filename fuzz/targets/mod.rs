@@ -44,6 +44,9 @@ targets! {
         login_records
         passwd
         pop3_conversation
+        postgres_client
+        postgres_sql
+        postgres_stranger
         redis_payload
         redis_requests
         redis_server

@@ -5,6 +5,7 @@ pub mod dovecot;
 pub mod ftp;
 pub mod http;
 pub mod mail;
+pub mod postgres;
 pub mod redis;
 pub mod smtp;
 pub mod ssh;
@@ -60,6 +61,7 @@ pub const TABLE: &[Entry] = &[
     ftp::ENTRY,
     http::HTTP,
     http::HTTPS,
+    postgres::ENTRY,
     redis::ENTRY,
     smtp::SMTP,
     smtp::RELAY,

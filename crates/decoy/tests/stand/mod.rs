@@ -3,6 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -225,7 +226,7 @@ impl Write for Told {
 }
 
 /// Below the ports the kernel gives to clients, so that none of them takes it before the service does.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = 10_000 + (std::process::id() % 100) as u16 * 200;
     let mut candidates = std::iter::repeat_with(|| first + NEXT.fetch_add(1, Ordering::Relaxed));
@@ -239,26 +240,10 @@ const MAIL: [&str; 4] = ["smtp", "smtp_relay", "imap", "pop3"];
 /// Of a machine with SSH or TLS: made anew, like a machine's own.
 fn host_keys(slug: &str) -> Value {
     let folder = tempfile::tempdir().unwrap();
-    if MAIL.contains(&slug) {
-        let made = Command::new("openssl")
-            .args([
-                "req",
-                "-x509",
-                "-newkey",
-                "rsa:2048",
-                "-nodes",
-                "-subj",
-                "/CN=app-web-03",
-                "-days",
-                "9",
-            ])
-            .args(["-keyout", "key.pem", "-out", "cert.pem"])
-            .current_dir(folder.path())
-            .output()
-            .unwrap();
-        assert!(made.status.success());
-        let text = |name| std::fs::read_to_string(folder.path().join(name)).unwrap();
-        return json!({"tls_cert": text("cert.pem"), "tls_key": text("key.pem")});
+    if slug == "postgres" || MAIL.contains(&slug) {
+        let (certificate, key) = certificate(folder.path());
+        let text = |path| std::fs::read_to_string(path).unwrap();
+        return json!({"tls_cert": text(certificate), "tls_key": text(key)});
     }
     if slug != "ssh" {
         return json!({});
@@ -277,8 +262,23 @@ fn host_keys(slug: &str) -> Value {
     json!({"ssh_ed25519": key("ed25519"), "ssh_ecdsa": key("ecdsa")})
 }
 
+/// A certificate and its key, both PEM, in that folder.
+pub(crate) fn certificate(folder: &Path) -> (PathBuf, PathBuf) {
+    let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "9"])
+        .args(["-subj", "/CN=app-web-03", "-keyout"])
+        .arg(&key)
+        .arg("-out")
+        .arg(&certificate)
+        .output()
+        .unwrap();
+    assert!(made.status.success());
+    (certificate, key)
+}
+
 /// Temporary folders are their owner's alone; the person of the machine must get through.
-fn open_to_all(path: &std::path::Path) {
+pub(crate) fn open_to_all(path: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }

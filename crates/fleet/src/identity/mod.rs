@@ -80,9 +80,10 @@ fn runs_ssh(machine: &MachineSpec) -> bool {
     machine.services.iter().any(|service| service.slug == "ssh")
 }
 
+/// On a port of its own, or as PostgreSQL does, on the one it has.
 fn speaks_tls(machine: &MachineSpec) -> bool {
-    let mut ports = machine.services.iter().flat_map(|service| &service.ports);
-    ports.any(|port| port.tls)
+    let mut services = machine.services.iter();
+    services.any(|service| service.slug == "postgres" || service.ports.iter().any(|port| port.tls))
 }
 
 /// The decky's keys with those it lacks made; the others stay.

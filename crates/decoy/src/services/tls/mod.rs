@@ -34,6 +34,7 @@ pub(super) enum Profile {
     Apache,
     Postfix,
     Dovecot,
+    Postgres,
 }
 
 /// Seconds a session may be taken up again, in nginx and in Apache.
@@ -79,7 +80,7 @@ impl Tls {
             profile,
             context,
             patience: match profile {
-                Profile::Nginx | Profile::Dovecot => Duration::from_secs(60),
+                Profile::Nginx | Profile::Dovecot | Profile::Postgres => Duration::from_secs(60),
                 Profile::Apache | Profile::Postfix => Duration::from_secs(300),
             },
         })
@@ -131,7 +132,7 @@ impl Tls {
         match self.profile {
             Profile::Nginx => true,
             Profile::Apache => methods.iter().any(|method| said.starts_with(method)),
-            Profile::Postfix | Profile::Dovecot => false,
+            Profile::Postfix | Profile::Dovecot | Profile::Postgres => false,
         }
     }
 
@@ -230,6 +231,7 @@ fn context(profile: Profile, cert: &str, key: &str) -> Result<SslContext, ErrorS
         Profile::Apache => apache(&mut builder)?,
         Profile::Postfix => postfix(&mut builder)?,
         Profile::Dovecot => dovecot(&mut builder)?,
+        Profile::Postgres => postgres(&mut builder)?,
     }
     let mut chain = X509::stack_from_pem(cert.as_bytes())?.into_iter();
     if let Some(leaf) = chain.next() {
@@ -275,6 +277,16 @@ fn dovecot(builder: &mut SslContextBuilder) -> Result<(), ErrorStack> {
     builder.set_cipher_list(ciphers::DOVECOT)?;
     builder.set_session_cache_mode(SslSessionCacheMode::OFF);
     sys::set_session_timeout(builder, MAIL_SESSION_S);
+    group14(builder)
+}
+
+/// `ssl_min_protocol_version`, `ssl_ecdh_curve` and `ssl_prefer_server_ciphers` as they are unless changed.
+fn postgres(builder: &mut SslContextBuilder) -> Result<(), ErrorStack> {
+    builder.set_min_proto_version(Some(SslVersion::TLS1_2))?;
+    builder.set_cipher_list(ciphers::WEB)?;
+    builder.set_groups_list("P-256")?;
+    builder.set_options(SslOptions::NO_TICKET | SslOptions::NO_RENEGOTIATION | SslOptions::CIPHER_SERVER_PREFERENCE);
+    builder.set_session_cache_mode(SslSessionCacheMode::OFF);
     group14(builder)
 }
 
