@@ -5,7 +5,6 @@
 
 mod bait;
 mod core;
-mod extended;
 mod furnish;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;

@@ -6,8 +6,8 @@ use std::rc::Rc;
 use sql::parse;
 use sql::{Answer, Column, Error, Host, Prepared, Session, Type, Value};
 
-use super::core::{After, Talk};
-use super::wire::{self, Fields, Message, format_of, put};
+use super::super::wire::{self, Fields, Message, format_of, put};
+use super::{After, Talk};
 
 /// Portals one client keeps.
 const MOST: usize = 100;
