@@ -301,7 +301,7 @@ pub(crate) fn put(cx: &Cx<'_>, copy: &Copy, data: &[u8]) -> Result<String, Error
         }
         rows.push(row.into());
     }
-    let added = change::add(&binder, &relation, rows, false)?;
+    let added = change::insert::add(&binder, &relation, rows, false)?;
     Ok(format!("COPY {}", added.len()))
 }
 

@@ -7,7 +7,8 @@ use crate::catalog;
 use crate::change;
 use crate::cx::Cx;
 use crate::error::Error;
-use crate::schema::{self, CreateTable};
+use crate::schema;
+use crate::schema::table::CreateTable;
 use crate::store::{Function, PUBLIC};
 
 pub(super) fn no_language(language: &str) -> Error {
@@ -34,7 +35,7 @@ pub(super) fn defined(binder: &Binder<'_, '_>, statement: &Statement) -> Result<
                 temporary: *temporary,
                 query: query.as_deref(),
             };
-            match schema::create_table(binder, &create)? {
+            match schema::table::create_table(binder, &create)? {
                 Some(count) => return Ok(Answer::Done(format!("SELECT {count}"))),
                 None => "CREATE TABLE",
             }
@@ -45,7 +46,7 @@ pub(super) fn defined(binder: &Binder<'_, '_>, statement: &Statement) -> Result<
             text,
             replace,
         } => {
-            schema::create_view(binder, view, query, text, *replace)?;
+            schema::create::create_view(binder, view, query, text, *replace)?;
             "CREATE VIEW"
         }
         Statement::CreateIndex {
@@ -55,19 +56,19 @@ pub(super) fn defined(binder: &Binder<'_, '_>, statement: &Statement) -> Result<
             unique,
             if_not_exists,
         } => {
-            schema::create_index(binder, name.as_deref(), table, columns, (*unique, *if_not_exists))?;
+            schema::create::create_index(binder, name.as_deref(), table, columns, (*unique, *if_not_exists))?;
             "CREATE INDEX"
         }
         Statement::CreateSequence { name, if_not_exists } => {
-            schema::create_sequence(binder, name, *if_not_exists)?;
+            schema::create::create_sequence(binder, name, *if_not_exists)?;
             "CREATE SEQUENCE"
         }
         Statement::CreateSchema { name, if_not_exists } => {
-            schema::create_schema(cx, name, *if_not_exists)?;
+            schema::create::create_schema(cx, name, *if_not_exists)?;
             "CREATE SCHEMA"
         }
         Statement::CreateDatabase(name) => {
-            schema::create_database(cx, name)?;
+            schema::create::create_database(cx, name)?;
             "CREATE DATABASE"
         }
         Statement::CreateRole { name, options } => {
@@ -101,7 +102,7 @@ pub(super) fn defined(binder: &Binder<'_, '_>, statement: &Statement) -> Result<
             actions,
         } => {
             if !*if_exists || cx.relation(table.schema.as_deref(), &table.name).is_some() {
-                schema::alter(binder, table, actions)?;
+                schema::alter::alter(binder, table, actions)?;
             }
             "ALTER TABLE"
         }
@@ -112,7 +113,7 @@ pub(super) fn defined(binder: &Binder<'_, '_>, statement: &Statement) -> Result<
             cascade,
         } => {
             use crate::ast::DropKind;
-            schema::drop(binder, *kind, names, *if_exists, *cascade)?;
+            schema::drop::drop(binder, *kind, names, *if_exists, *cascade)?;
             match kind {
                 DropKind::Table => "DROP TABLE",
                 DropKind::View => "DROP VIEW",

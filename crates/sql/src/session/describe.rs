@@ -68,7 +68,7 @@ pub(super) fn described(binder: &Binder<'_, '_>, statement: &Statement) -> Resul
                 let mut plan = binder.query_open(query, None, &[])?;
                 binder.retype(&mut plan, &types, crate::cast::is_assignable)?;
             }
-            change::returned(binder, &relation, returning)?
+            change::returning::returned(binder, &relation, returning)?
         }
         Statement::Update {
             table,
@@ -79,8 +79,8 @@ pub(super) fn described(binder: &Binder<'_, '_>, statement: &Statement) -> Resul
             ..
         } => {
             let relation = change::table_of(binder, table)?;
-            change::typed(binder, &relation, alias.as_deref(), set, filter.as_ref())?;
-            change::returned(binder, &relation, returning)?
+            change::update::typed(binder, &relation, alias.as_deref(), set, filter.as_ref())?;
+            change::returning::returned(binder, &relation, returning)?
         }
         Statement::Delete {
             table,
@@ -90,8 +90,8 @@ pub(super) fn described(binder: &Binder<'_, '_>, statement: &Statement) -> Resul
             ..
         } => {
             let relation = change::table_of(binder, table)?;
-            change::typed(binder, &relation, alias.as_deref(), &[], filter.as_ref())?;
-            change::returned(binder, &relation, returning)?
+            change::update::typed(binder, &relation, alias.as_deref(), &[], filter.as_ref())?;
+            change::returning::returned(binder, &relation, returning)?
         }
         _ => None,
     })

@@ -7,11 +7,14 @@ use super::define::{defined, no_language};
 use crate::ast::Statement;
 use crate::bind::Binder;
 use crate::catalog::{self, settings};
-use crate::change::{self, Changed, Insert, Update};
+use crate::change::insert::Insert;
+use crate::change::update::Update;
+use crate::change::{self, Changed};
 use crate::cx::Cx;
 use crate::error::Error;
 use crate::exec;
-use crate::schema::{self, CreateTable};
+use crate::schema;
+use crate::schema::table::CreateTable;
 use crate::store::Row;
 use crate::types::Type;
 use crate::value::Value;
@@ -52,7 +55,7 @@ pub(super) fn carried_out(binder: &Binder<'_, '_>, statement: &Statement) -> Res
                     temporary: false,
                     query: Some(query),
                 };
-                let count = schema::create_table(binder, &create)?;
+                let count = schema::table::create_table(binder, &create)?;
                 return done(&format!("SELECT {}", count.unwrap_or(0)));
             }
             let plan = binder.query(query, None)?;
@@ -78,7 +81,7 @@ pub(super) fn carried_out(binder: &Binder<'_, '_>, statement: &Statement) -> Res
                 ignore: *ignore,
                 returning,
             };
-            Ok(changed("INSERT", change::insert(binder, &insert)?))
+            Ok(changed("INSERT", change::insert::insert(binder, &insert)?))
         }
         Statement::Update {
             table,
@@ -96,7 +99,7 @@ pub(super) fn carried_out(binder: &Binder<'_, '_>, statement: &Statement) -> Res
                 filter: filter.as_ref(),
                 returning,
             };
-            Ok(changed("UPDATE", change::update(binder, &update)?))
+            Ok(changed("UPDATE", change::update::update(binder, &update)?))
         }
         Statement::Delete {
             table,
@@ -113,10 +116,10 @@ pub(super) fn carried_out(binder: &Binder<'_, '_>, statement: &Statement) -> Res
                 filter: filter.as_ref(),
                 returning,
             };
-            Ok(changed("DELETE", change::delete(binder, &delete)?))
+            Ok(changed("DELETE", change::delete::delete(binder, &delete)?))
         }
         Statement::Truncate(tables) => {
-            change::truncate(binder, tables)?;
+            change::delete::truncate(binder, tables)?;
             done("TRUNCATE TABLE")
         }
         Statement::Show(name) => shown(cx, name.as_deref()),
