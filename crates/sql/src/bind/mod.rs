@@ -1,8 +1,13 @@
 //! Names to places, and types to everything: what a query means.
 
+mod call;
+mod column;
 mod expr;
 mod from;
+mod operate;
+mod query;
 mod select;
+mod sort;
 
 pub(crate) use from::column;
 

@@ -1,0 +1,76 @@
+//! What rows are sorted by.
+
+use super::{Binder, Scope, Typed};
+use crate::ast::{Expr, Item, Order};
+use crate::error::Error;
+use crate::plan::{Column, Sort};
+
+// === impl Binder ===
+
+impl Binder<'_, '_> {
+    /// Where what is sorted by stands among what is put out.
+    pub(super) fn sort_place(
+        &self,
+        expr: &Expr,
+        items: &[Item],
+        scope: &Scope<'_>,
+        columns: &[Column],
+        out: &mut Vec<Typed>,
+        seen: usize,
+    ) -> Result<usize, Error> {
+        if let Some(at) = place_of(expr, &columns[..seen])? {
+            return Ok(at);
+        }
+        let same = items
+            .iter()
+            .position(|item| matches!(item, Item::Expr(one, _) if one == expr));
+        if let Some(at) = same.filter(|_| items.iter().all(|item| matches!(item, Item::Expr(..)))) {
+            return Ok(at);
+        }
+        let typed = self.known(self.expr(expr, scope)?)?;
+        out.push(typed);
+        Ok(out.len() - 1)
+    }
+}
+
+/// A column put out, by number or name.
+fn place_of(expr: &Expr, columns: &[Column]) -> Result<Option<usize>, Error> {
+    match expr {
+        Expr::Number(text) if !text.contains('.') => {
+            let at = text.parse::<usize>().ok().and_then(|at| at.checked_sub(1));
+            match at.filter(|at| *at < columns.len()) {
+                Some(at) => Ok(Some(at)),
+                None => Err(
+                    Error::new("42P10", format!("ORDER BY position {text} is not in select list")).raised(
+                        "parse_clause.c",
+                        2052,
+                        "findTargetlistEntrySQL92",
+                    ),
+                ),
+            }
+        }
+        Expr::Column(path, _) if path.len() == 1 => Ok(columns.iter().position(|column| column.name == path[0])),
+        _ => Ok(None),
+    }
+}
+
+pub(super) fn sorts(order: &[Order], columns: &[Column]) -> Result<Vec<Sort>, Error> {
+    let sorts = order.iter().map(|one| match place_of(&one.expr, columns)? {
+        Some(at) => Ok(Sort {
+            at,
+            descending: one.descending,
+            nulls_first: one.nulls_first.unwrap_or(one.descending),
+        }),
+        None => match &one.expr {
+            Expr::Column(path, _) => {
+                let name = path.last().map_or("", String::as_str);
+                Err(Error::new("42703", format!("column \"{name}\" does not exist")))
+            }
+            _ => Err(Error::new("0A000", "invalid UNION/INTERSECT/EXCEPT ORDER BY clause")
+                .detail("Only result column names can be used, not expressions or functions.")
+                .hint("Add the expression/function to every SELECT, or move the UNION into a FROM clause.")
+                .raised("analyze.c", 1778, "transformSetOperationStmt")),
+        },
+    });
+    sorts.collect()
+}
