@@ -1,9 +1,13 @@
 //! Statements out of text, refused where the product refuses them.
 
+mod alter;
 mod expr;
+mod primary;
 mod query;
 mod schema;
 mod statement;
+mod table;
+mod types;
 
 use crate::ast::{Path, Statement};
 use crate::error::Error;
