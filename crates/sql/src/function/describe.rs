@@ -207,7 +207,7 @@ fn index(cx: &Cx<'_>, oid: u32, column: i64, pretty: bool) -> Option<String> {
         .columns
         .iter()
         .filter_map(|at| all.get(*at))
-        .map(|column| super::string::quote_ident(&column.name))
+        .map(|column| super::quote::quote_ident(&column.name))
         .collect();
     if let Some(at) = usize::try_from(column).ok().and_then(|n| n.checked_sub(1)) {
         return Some(columns.get(at).cloned().unwrap_or_default());
@@ -220,7 +220,7 @@ fn index(cx: &Cx<'_>, oid: u32, column: i64, pretty: bool) -> Option<String> {
     };
     Some(format!(
         "CREATE {unique}INDEX {} ON {on} USING btree ({})",
-        super::string::quote_ident(&relation.name),
+        super::quote::quote_ident(&relation.name),
         columns.join(", ")
     ))
 }
@@ -245,7 +245,7 @@ fn constraint(cx: &Cx<'_>, oid: u32) -> Option<String> {
         let named = places
             .iter()
             .filter_map(|at| all.get(*at))
-            .map(|column| super::string::quote_ident(&column.name));
+            .map(|column| super::quote::quote_ident(&column.name));
         named.collect::<Vec<_>>().join(", ")
     };
     Some(match rule {

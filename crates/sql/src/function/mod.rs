@@ -3,8 +3,10 @@
 mod array;
 mod date;
 mod describe;
+mod encode;
 mod file;
 mod number;
+mod quote;
 mod string;
 mod system;
 
@@ -241,11 +243,11 @@ fn oid_of(args: &[Value], at: usize) -> u32 {
 }
 
 pub(crate) fn quoted_ident(name: &str) -> String {
-    string::quote_ident(name)
+    quote::quote_ident(name)
 }
 
 pub(crate) fn quoted_literal(text: &str) -> String {
-    string::quote_literal(text)
+    quote::quote_literal(text)
 }
 
 pub(crate) use file::{absolute, refused as file_error, write as write_file};

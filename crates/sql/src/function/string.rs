@@ -3,6 +3,8 @@
 use md5::Digest as _;
 use sha2::{Sha224, Sha256, Sha384, Sha512};
 
+use super::encode::{decode, encode};
+use super::quote::{quote_ident, quote_literal};
 use super::{ANY, Function, function, int_of, str_of};
 use crate::cx::Cx;
 use crate::error::Error;
@@ -13,7 +15,7 @@ use crate::value::Value;
 
 const T: Type = Type::TEXT;
 const I: Type = Type::INT4;
-const B: Type = Type::BYTEA;
+pub(super) const B: Type = Type::BYTEA;
 
 /// Bytes a call may put out.
 const MOST: usize = 16 << 20;
@@ -209,7 +211,7 @@ pub(super) const TABLE: &[Function] = &[
     function("format", &[T, ANY], T, format_of).variadic().lenient(),
 ];
 
-fn bytes(args: &[Value], at: usize) -> &[u8] {
+pub(super) fn bytes(args: &[Value], at: usize) -> &[u8] {
     match args.get(at) {
         Some(Value::Bytes(bytes)) => bytes,
         _ => &[],
@@ -291,196 +293,6 @@ fn pad(cx: &Cx<'_>, text: &str, to: i64, with: &str, left: bool) -> Result<Value
         text.to_owned() + &filling
     }
     .into())
-}
-
-const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-fn unknown_encoding(name: &str) -> Error {
-    Error::new("22023", format!("unrecognized encoding: \"{name}\"")).raised("encode.c", 56, "binary_encode")
-}
-
-/// Base64 in lines of 76.
-fn encode(_: &Cx<'_>, args: &[Value]) -> Result<Value, Error> {
-    let data = bytes(args, 0);
-    match str_of(args, 1) {
-        "hex" => Ok(hex::encode(data).into()),
-        "escape" => {
-            let shown = data.iter().map(|byte| match byte {
-                b'\\' => "\\\\".to_owned(),
-                0 | 0x80.. => format!("\\{byte:03o}"),
-                byte => char::from(*byte).to_string(),
-            });
-            Ok(shown.collect::<String>().into())
-        }
-        "base64" => {
-            let mut out = String::new();
-            for (n, chunk) in data.chunks(3).enumerate() {
-                if n > 0 && n % 19 == 0 {
-                    out.push('\n');
-                }
-                let word =
-                    chunk.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
-                for at in 0..4 {
-                    let digit = BASE64[(word >> (18 - 6 * at) & 63) as usize];
-                    out.push(if at <= chunk.len() { digit.into() } else { '=' });
-                }
-            }
-            Ok(out.into())
-        }
-        other => Err(unknown_encoding(other)),
-    }
-}
-
-fn decode(cx: &Cx<'_>, args: &[Value]) -> Result<Value, Error> {
-    let given = str_of(args, 0);
-    match str_of(args, 1) {
-        "hex" => {
-            let plain: String = given.chars().filter(|c| !c.is_whitespace()).collect();
-            let data = hex::decode(&plain).map_err(|_| {
-                let odd = plain.chars().find(|c| !c.is_ascii_hexdigit());
-                match odd {
-                    Some(c) => Error::new("22023", format!("invalid hexadecimal digit: \"{c}\"")),
-                    None => Error::new("22023", "invalid hexadecimal data: odd number of digits"),
-                }
-            })?;
-            Ok(Value::Bytes(data.into()))
-        }
-        "base64" => {
-            let (mut out, mut word, mut bits) = (Vec::new(), 0u32, 0);
-            for c in given.bytes().filter(|c| !c.is_ascii_whitespace() && *c != b'=') {
-                let digit = BASE64.iter().position(|known| *known == c).ok_or_else(|| {
-                    let c = char::from(c);
-                    Error::new(
-                        "22023",
-                        format!("invalid symbol \"{c}\" found while decoding base64 sequence"),
-                    )
-                    .raised("encode.c", 374, "pg_base64_decode")
-                })?;
-                word = word << 6 | digit as u32;
-                bits += 6;
-                if bits >= 8 {
-                    bits -= 8;
-                    out.push((word >> bits) as u8);
-                }
-            }
-            Ok(Value::Bytes(out.into()))
-        }
-        "escape" => text::input(B, given, cx),
-        other => Err(unknown_encoding(other)),
-    }
-}
-
-/// Words the product puts in quotes where they stand as names.
-const QUOTED: &[&str] = &[
-    "all",
-    "and",
-    "any",
-    "array",
-    "as",
-    "asc",
-    "both",
-    "case",
-    "cast",
-    "check",
-    "collate",
-    "column",
-    "constraint",
-    "create",
-    "default",
-    "desc",
-    "distinct",
-    "do",
-    "else",
-    "end",
-    "except",
-    "false",
-    "fetch",
-    "for",
-    "foreign",
-    "from",
-    "grant",
-    "group",
-    "having",
-    "in",
-    "initially",
-    "intersect",
-    "into",
-    "is",
-    "join",
-    "left",
-    "like",
-    "limit",
-    "natural",
-    "not",
-    "null",
-    "offset",
-    "on",
-    "only",
-    "or",
-    "order",
-    "outer",
-    "primary",
-    "references",
-    "returning",
-    "right",
-    "select",
-    "session_user",
-    "some",
-    "table",
-    "then",
-    "to",
-    "true",
-    "union",
-    "unique",
-    "user",
-    "using",
-    "values",
-    "when",
-    "where",
-    "window",
-    "with",
-    "current_user",
-    "between",
-    "bigint",
-    "bit",
-    "boolean",
-    "char",
-    "character",
-    "coalesce",
-    "exists",
-    "int",
-    "integer",
-    "interval",
-    "numeric",
-    "position",
-    "precision",
-    "real",
-    "row",
-    "smallint",
-    "time",
-    "timestamp",
-    "trim",
-    "varchar",
-];
-
-pub(crate) fn quote_ident(name: &str) -> String {
-    let plain = name.starts_with(|c: char| c == '_' || c.is_ascii_lowercase())
-        && name
-            .chars()
-            .all(|c| c == '_' || c.is_ascii_lowercase() || c.is_ascii_digit());
-    if plain && !QUOTED.contains(&name) {
-        return name.to_owned();
-    }
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-pub(crate) fn quote_literal(text: &str) -> String {
-    let escaped = text.replace('\'', "''");
-    if text.contains('\\') {
-        format!("E'{}'", escaped.replace('\\', "\\\\"))
-    } else {
-        format!("'{escaped}'")
-    }
 }
 
 fn found(cx: &Cx<'_>, args: &[Value]) -> Result<Value, Error> {
