@@ -163,7 +163,9 @@ fn log(name: &str) -> std::path::PathBuf {
 }
 
 const STORM: &str = r#"
-import socket, sys, threading
+import socket, sys, threading, time
+# So long at least, that something can die in the middle of it.
+LASTS = 20
 host, mark, total = sys.argv[1], sys.argv[2], int(sys.argv[3])
 failed = []
 
@@ -177,6 +179,7 @@ def lane(work):
 def commands(numbers):
     s = socket.create_connection((host, 6379)); f = s.makefile('rb')
     for n in numbers:
+        time.sleep(LASTS / len(numbers))
         s.sendall(b'GET %s-%05d\r\n' % (mark.encode(), n))
         if not f.readline(): raise EOFError(n)
 
@@ -184,6 +187,7 @@ def commands(numbers):
 def logins(numbers):
     s = None
     for i, n in enumerate(numbers):
+        time.sleep(LASTS / len(numbers))
         if i % 3 == 0:
             if s: s.close()
             s = socket.create_connection((host, 6379)); f = s.makefile('rb')

@@ -29,7 +29,7 @@ pub(super) struct Chunk {
     size: u64,
     last: bool,
     /// The answer when it is not wanted.
-    refused: Option<&'static str>,
+    refused: Option<String>,
     body: Body,
 }
 
@@ -128,7 +128,9 @@ impl Core {
     pub(super) fn data(&mut self, words: &[Word]) -> Done {
         match &self.envelope {
             None => refuse!(self, "503 5.5.1 Error: need RCPT command"),
-            Some(envelope) if envelope.chunks.is_some() => refuse!(self, "503 5.5.1 Error: DATA after BDAT"),
+            Some(envelope) if envelope.chunks.is_some() || self.discards => {
+                refuse!(self, "503 5.5.1 Error: DATA after BDAT")
+            }
             Some(envelope) if envelope.recipients.is_empty() => refuse!(self, "554 5.5.1 Error: no valid recipients"),
             Some(_) if words.len() > 1 => refuse!(self, "501 5.5.4 Syntax: DATA"),
             Some(_) => {}
@@ -158,7 +160,9 @@ impl Core {
             Some(envelope) => envelope.chunks.as_ref().map_or(0, |body| body.size),
             None => 0,
         };
+        let discarded = format!("551 5.0.0 Discarded {size} bytes after earlier error");
         let refused = match &self.envelope {
+            _ if self.discards => Some(&*discarded),
             None => Some("503 5.5.1 Error: need RCPT command"),
             Some(envelope) if envelope.recipients.is_empty() => Some("554 5.5.1 Error: no valid recipients"),
             Some(_) if so_far.saturating_add(size) > MAX_SIZE => Some("552 5.3.4 Chunk exceeds message size limit"),
@@ -169,7 +173,7 @@ impl Core {
             left: size,
             size,
             last,
-            refused,
+            refused: refused.map(str::to_owned),
             body: body.unwrap_or_else(Body::begun),
         });
         Ok(())
@@ -180,7 +184,8 @@ impl Core {
             return;
         };
         if let Some(refused) = chunk.refused {
-            self.say(refused);
+            self.say(&refused);
+            self.discards = !chunk.last;
             self.errors += 1;
         } else if chunk.last {
             let size = chunk.body.size;

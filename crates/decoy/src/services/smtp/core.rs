@@ -37,6 +37,8 @@ pub struct Core {
     pub(super) hello: Option<Hello>,
     pub(super) user: Option<String>,
     pub(super) envelope: Option<Envelope>,
+    /// A chunk was refused and was not the last: so are those that follow it.
+    pub(super) discards: bool,
 }
 
 pub(super) enum Mode {
@@ -84,7 +86,13 @@ impl Core {
             hello: None,
             user: None,
             envelope: None,
+            discards: false,
         }
+    }
+
+    /// Takes back what was said of a message so far.
+    fn forget(&mut self) {
+        (self.envelope, self.discards) = (None, false);
     }
 
     pub fn greeting(&mut self) -> Vec<Act> {
@@ -116,7 +124,7 @@ impl Core {
         self.link.tls = true;
         self.pending.clear();
         self.hello = None;
-        self.envelope = None;
+        self.forget();
     }
 
     /// The peer said nothing for too long.
@@ -251,7 +259,7 @@ impl Core {
             "BDAT" if self.config.modern => self.bdat(words),
             "RSET" if words.len() > 1 => refuse!(self, "501 5.5.4 Syntax: RSET"),
             "RSET" => {
-                self.envelope = None;
+                self.forget();
                 self.agree("250 2.0.0 Ok")
             }
             "VRFY" => self.vrfy(words, world),
@@ -292,7 +300,7 @@ impl Core {
         if self.is_mismatched(&name) {
             self.tell("helo_mismatch", json!({"domain": shown(&name)}));
         }
-        self.envelope = None;
+        self.forget();
         self.hello = Some(Hello { name, extended });
         if extended {
             self.extensions();

@@ -34,6 +34,9 @@ impl Core {
         if self.envelope.is_some() {
             refuse!(self, "503 5.5.1 Error: nested MAIL command");
         }
+        if self.discards {
+            refuse!(self, "503 5.5.1 Error: MAIL after BDAT");
+        }
         let [_, from, given, options @ ..] = words else {
             refuse!(self, "501 5.5.4 Syntax: MAIL FROM:<address>");
         };
@@ -98,7 +101,7 @@ impl Core {
             refuse!(self, "503 5.5.1 Error: need MAIL command");
         };
         let (utf8, count) = (envelope.utf8, envelope.recipients.len());
-        if envelope.chunks.is_some() {
+        if envelope.chunks.is_some() || self.discards {
             refuse!(self, "503 5.5.1 Error: RCPT after BDAT");
         }
         let [_, to, given, options @ ..] = words else {
