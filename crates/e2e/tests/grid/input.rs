@@ -141,7 +141,9 @@ const ONE: [&str; 8] = [
 
 #[test]
 fn an_address_in_use_is_said_and_the_grid_stays_as_it_was() {
-    grid();
+    let standing = || grid().json(&["status", "--json"]).unwrap()["deckies"].clone();
+    let count = |deckies: &serde_json::Value| deckies.as_array().map(Vec::len);
+    let before = standing();
     let image = e2e::genuine::image().unwrap();
     must(&format!("docker rm -f e2e-squatter >/dev/null 2>&1; docker run -d --name e2e-squatter --network decnet_lan --ip 10.201.0.60 {image} sleep infinity")).unwrap();
     let file = plan("[general]\nnet = 10.201.0.0/24\n[late]\nip = 10.201.0.60\nservices = ssh\ndistro = debian\n");
@@ -150,8 +152,8 @@ fn an_address_in_use_is_said_and_the_grid_stays_as_it_was() {
     assert_eq!(code, 4, "{said}");
     assert!(said.contains("10.201.0.60") && said.contains("in use"), "{said}");
     let _ = grid().decnet(&["teardown", "--id", "late", "--yes"]);
-    let status = grid().json(&["status", "--json"]).unwrap();
-    assert_eq!(status["deckies"].as_array().map(Vec::len), Some(3), "{status}");
+    let after = standing();
+    assert_eq!(count(&after), count(&before), "{after}");
 }
 
 #[test]
