@@ -61,7 +61,7 @@ fn psql_shows_what_there_is() {
 }
 
 #[test]
-fn pg_dump_brings_the_whole_database_away_and_it_can_be_put_back() {
+fn pg_dump_brings_tables_keys_indexes_and_every_row_away() {
     let stand = postgres();
     with_database(&stand);
     let dumped = stand

@@ -17,7 +17,8 @@ use crate::{Error, Result};
 const BUSY: Duration = Duration::from_secs(20);
 /// Until a database that another program is making is tried again.
 const AGAIN: Duration = Duration::from_millis(20);
-const SQLITE_BUSY: &str = "5";
+/// The low byte of a result code; the rest says why it is busy.
+const SQLITE_BUSY: u32 = 5;
 const READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 8;
 /// Pages between checkpoints (4 KiB each): larger batches of sequential writes, at the price of a 32 MiB log.
@@ -131,7 +132,8 @@ fn is_busy(error: &DbErr) -> bool {
         return false;
     };
     let code = error.as_database_error().and_then(|error| error.code());
-    code.is_some_and(|code| code == SQLITE_BUSY)
+    code.and_then(|code| code.parse::<u32>().ok())
+        .is_some_and(|code| code & 0xff == SQLITE_BUSY)
 }
 
 async fn file(path: &Path) -> std::result::Result<(DatabaseConnection, DatabaseConnection), DbErr> {

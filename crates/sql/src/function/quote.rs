@@ -1,75 +1,17 @@
 //! Names and text as SQL writes them.
 
-/// Words the product puts in quotes where they stand as names.
+use crate::parse::RESERVED;
+
+/// Words the product puts in quotes where they stand as names, beside those that are [`RESERVED`].
 const QUOTED: &[&str] = &[
-    "all",
-    "and",
-    "any",
-    "array",
-    "as",
-    "asc",
-    "both",
-    "case",
-    "cast",
-    "check",
-    "collate",
-    "column",
-    "constraint",
-    "create",
-    "default",
-    "desc",
-    "distinct",
-    "do",
-    "else",
-    "end",
-    "except",
-    "false",
-    "fetch",
-    "for",
-    "foreign",
-    "from",
-    "grant",
-    "group",
-    "having",
-    "in",
-    "initially",
-    "intersect",
-    "into",
     "is",
     "join",
     "left",
     "like",
-    "limit",
     "natural",
-    "not",
-    "null",
-    "offset",
-    "on",
-    "only",
-    "or",
-    "order",
     "outer",
-    "primary",
-    "references",
-    "returning",
     "right",
-    "select",
-    "session_user",
-    "some",
-    "table",
-    "then",
-    "to",
-    "true",
-    "union",
-    "unique",
-    "user",
-    "using",
     "values",
-    "when",
-    "where",
-    "window",
-    "with",
-    "current_user",
     "between",
     "bigint",
     "bit",
@@ -98,7 +40,7 @@ pub(crate) fn quote_ident(name: &str) -> String {
         && name
             .chars()
             .all(|c| c == '_' || c.is_ascii_lowercase() || c.is_ascii_digit());
-    if plain && !QUOTED.contains(&name) {
+    if plain && !RESERVED.contains(&name) && !QUOTED.contains(&name) {
         return name.to_owned();
     }
     format!("\"{}\"", name.replace('"', "\"\""))

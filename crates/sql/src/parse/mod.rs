@@ -18,7 +18,7 @@ const DEEP: usize = 80;
 const HIGH: usize = 200;
 
 /// Words that are no name of a column or table unless quoted.
-const RESERVED: &[&str] = &[
+pub(crate) const RESERVED: &[&str] = &[
     "all",
     "analyse",
     "analyze",
