@@ -67,15 +67,11 @@ fn build(cx: Context) -> Result<Rc<dyn Service>, String> {
     let fqdn = (!spec.domain.is_empty()).then(|| format!("{}.{}", spec.hostname, spec.domain));
     let tls = cx.spec.ports.iter().any(|port| port.tls);
     let tls = tls.then(|| Tls::new(persona.software.tls(), &spec.keys.tls_cert, &spec.keys.tls_key));
+    // As Apache draws it at its start: 64 bits, not padded.
+    let boundary = u64::from_be_bytes(cx.machine.draw("web/boundary")[..8].try_into().unwrap_or_default());
     Ok(Rc::new(Web {
         tls: tls.transpose()?,
-        site: Site::new(
-            persona,
-            files,
-            fixed,
-            fqdn,
-            hex::encode(&cx.machine.draw("web/boundary")[..8]),
-        ),
+        site: Site::new(persona, files, fixed, fqdn, format!("{boundary:x}")),
         room: Rc::new(Cell::new(MAX_BODIES)),
     }))
 }
