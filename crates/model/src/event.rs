@@ -67,6 +67,7 @@ pub struct Report {
 
 /// A report with the place it came from, as it travels on the bus and lies in the store.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Flat")]
 pub struct Event {
     pub decky: Name,
     /// Host uuid, or `local`.
@@ -78,8 +79,56 @@ pub struct Event {
     pub report: Report,
 }
 
+/// An event as it is written: read field by field, where a flattened report would first be kept whole.
+#[derive(Deserialize)]
+struct Flat {
+    decky: Name,
+    host: String,
+    boot: String,
+    seq: u64,
+    id: EventId,
+    #[serde(with = "time::serde::rfc3339")]
+    at: OffsetDateTime,
+    service: Cow<'static, str>,
+    kind: Cow<'static, str>,
+    #[serde(default)]
+    src: Option<Endpoint>,
+    #[serde(default)]
+    dst: Option<Endpoint>,
+    #[serde(default)]
+    session: Option<SessionId>,
+    #[serde(default)]
+    origin: Origin,
+    #[serde(default)]
+    fields: Fields,
+}
+
 fn is_peer(origin: &Origin) -> bool {
     *origin == Origin::Peer
+}
+
+// === impl Event ===
+
+impl From<Flat> for Event {
+    fn from(flat: Flat) -> Self {
+        Self {
+            decky: flat.decky,
+            host: flat.host,
+            boot: flat.boot,
+            seq: flat.seq,
+            report: Report {
+                id: flat.id,
+                at: flat.at,
+                service: flat.service,
+                kind: flat.kind,
+                src: flat.src,
+                dst: flat.dst,
+                session: flat.session,
+                origin: flat.origin,
+                fields: flat.fields,
+            },
+        }
+    }
 }
 
 // === impl Report ===
@@ -129,6 +178,44 @@ impl fmt::Display for SessionId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_event_is_read_as_it_was_written() {
+        let src = Some(Endpoint {
+            ip: [192, 0, 2, 7].into(),
+            port: 4000,
+        });
+        let report = Report {
+            id: EventId(Uuid::from_u128(7)),
+            at: time::macros::datetime!(2026-01-31 12:00:00.000123 UTC),
+            service: "ssh".into(),
+            kind: "login".into(),
+            src,
+            dst: src,
+            session: Some(SessionId("00aa".into())),
+            origin: Origin::Drill,
+            fields: serde_json::from_str(r#"{"principal":"root","n":[1,{"a":null}]}"#).unwrap(),
+        };
+        let bare = Report {
+            src: None,
+            dst: None,
+            session: None,
+            origin: Origin::Peer,
+            fields: Fields::new(),
+            ..report.clone()
+        };
+        for report in [report, bare] {
+            let event = Event {
+                decky: Name::new("web").unwrap(),
+                host: "local".into(),
+                boot: "00aa00aa".into(),
+                seq: 3,
+                report,
+            };
+            let written = serde_json::to_string(&event).unwrap();
+            assert_eq!(serde_json::from_str::<Event>(&written).unwrap(), event);
+        }
+    }
 
     #[test]
     fn a_mapped_v4_peer_is_recorded_as_v4() {

@@ -7,6 +7,7 @@ use crate::machine::MachineSpec;
 
 /// A line on stdout.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Flat")]
 pub struct Line {
     /// Counts from 1 within one boot, without gaps.
     pub seq: u64,
@@ -16,6 +17,17 @@ pub struct Line {
     pub generation: u64,
     #[serde(flatten)]
     pub said: Said,
+}
+
+/// A line as it is written, which says one thing.
+#[derive(Deserialize)]
+struct Flat {
+    seq: u64,
+    boot: String,
+    generation: u64,
+    report: Option<Report>,
+    blob: Option<Blob>,
+    ack: Option<Ack>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,6 +79,25 @@ impl Line {
     pub const MAX: usize = 12_288;
 }
 
+impl TryFrom<Flat> for Line {
+    type Error = &'static str;
+
+    fn try_from(flat: Flat) -> Result<Self, Self::Error> {
+        let said = match (flat.report, flat.blob, flat.ack) {
+            (Some(report), None, None) => Said::Report(report),
+            (None, Some(blob), None) => Said::Blob(blob),
+            (None, None, Some(ack)) => Said::Ack(ack),
+            _ => return Err("a line says one thing: a `report`, a `blob` or an `ack`"),
+        };
+        Ok(Self {
+            seq: flat.seq,
+            boot: flat.boot,
+            generation: flat.generation,
+            said,
+        })
+    }
+}
+
 impl Said {
     /// What a service says at once is no longer, so that the line it becomes fits.
     pub const MAX: usize = Line::MAX - 96;
@@ -81,6 +112,20 @@ impl Blob {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_says_one_thing() {
+        let ack = r#"{"seq":3,"boot":"00aa00aa","generation":2,"ack":{"generation":2}}"#;
+        let line: Line = serde_json::from_str(ack).unwrap();
+        assert_eq!(serde_json::to_string(&line).unwrap(), ack);
+        let blob = r#""blob":{"sha256":"00","index":0,"last":true,"data":""}"#;
+        for wrong in [
+            r#"{"seq":3,"boot":"00aa00aa","generation":2}"#.to_owned(),
+            ack.replace(r#""ack""#, &format!(r#"{blob},"ack""#)),
+        ] {
+            assert!(serde_json::from_str::<Line>(&wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn an_order_to_go_is_an_object_with_one_empty_field() {
