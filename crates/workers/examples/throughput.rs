@@ -20,6 +20,10 @@ use tape::{BOOT, Tape, report, said};
 use testkit::nats::NatsServer;
 use workers::Ingester;
 
+/// As `decnet` has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const MACHINES: u64 = 20;
 const LIMIT: Duration = Duration::from_secs(300);
 

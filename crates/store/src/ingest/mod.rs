@@ -19,8 +19,8 @@ use crate::value::micros;
 use crate::{Result, Store, connect};
 use derive::Batch;
 
-/// Events of one transaction.
-const BATCH: usize = 500;
+/// Events of one transaction: the more, the fewer times a page of an index is written for them.
+const BATCH: usize = 2_000;
 
 /// What became of the events given to [`Store::ingest`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub struct FirstContact {
 // === impl Store ===
 
 impl Store {
-    /// Stores events and all that follows from them; a transaction for each 500. Safe to repeat: an event whose id is
+    /// Stores events and all that follows from them; a transaction for each 2 000. Safe to repeat: an event whose id is
     /// known is skipped with all its consequences. After an error some whole transactions may have been stored.
     pub async fn ingest(&self, events: &[Event]) -> Result<Ingested> {
         let mut done = Ingested::default();

@@ -10,11 +10,11 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 /// Enough events for one writing.
-const ENOUGH: usize = 500;
+const ENOUGH: usize = 2_000;
 /// Events wait this long for company.
 const LINGER: Duration = Duration::from_millis(250);
 /// Messages taken at once: each has up to 200 events, so this bounds what lies in memory.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 10;
 
 #[derive(Debug, Default)]
 pub(super) struct Batch {

@@ -53,18 +53,22 @@ impl Runner for Ingester {
 
     async fn run(&mut self, cx: &Cx) -> Result<(), Error> {
         let mut consumer = cx.bus().consumer(&INGEST).await?;
+        let mut batch = Batch::default();
         loop {
             self.tell(cx);
-            let mut batch = Batch::default();
-            let gathered = tokio::select! {
-                () = cx.cancelled() => break batch.give_back().await,
-                gathered = batch.gather(&mut consumer, IDLE) => gathered,
-            };
-            gathered?;
-            match self.deal_with(&mut batch, cx).await {
-                Ok(()) => batch.ack().await?,
-                Err(Interrupted) => break batch.give_back().await,
+            // The next is gathered while this one is written.
+            let mut next = Batch::default();
+            let token = cx.token();
+            let (gathered, settled) = tokio::join!(
+                token.run_until_cancelled(next.gather(&mut consumer, IDLE)),
+                self.settle(&mut batch, cx),
+            );
+            settled?;
+            match gathered {
+                Some(gathered) => gathered?,
+                None => break next.give_back().await,
             }
+            batch = next;
         }
         consumer.close().await;
         Ok(())
@@ -72,6 +76,15 @@ impl Runner for Ingester {
 }
 
 impl Ingester {
+    /// Done with, and so acknowledged; or for another instance, at the end.
+    async fn settle(&mut self, batch: &mut Batch, cx: &Cx) -> Result<(), Error> {
+        match self.deal_with(batch, cx).await {
+            Ok(()) => batch.ack().await?,
+            Err(Interrupted) => batch.give_back().await,
+        }
+        Ok(())
+    }
+
     /// Stores all that can be stored and buries the rest.
     async fn deal_with(&mut self, batch: &mut Batch, cx: &Cx) -> Result<(), Interrupted> {
         for poison in std::mem::take(&mut batch.poison) {
