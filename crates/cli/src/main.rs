@@ -45,6 +45,10 @@ use exit::Result;
 use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 
+/// Events are many small pieces: with the C library's, allocating took a quarter of the time of storing them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     let cli = Cli::parse();
     logs(&cli.global);

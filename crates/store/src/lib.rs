@@ -59,7 +59,7 @@ pub use findings::{Finding, Findings};
 pub use footprint::{Footprint, OsEvidence, OsGuess, Shown, TcpFingerprint, Uptime, Vote};
 pub use groups::{Group, Groups, Level, Rollup, Writing};
 pub use incidents::{Incident, Incidents};
-pub use ingest::{FirstContact, Ingested};
+pub use ingest::{Derived, FirstContact, Ingested};
 pub use leases::{Lease, Leases};
 pub use narratives::{Narrative, Narratives};
 pub use operations::{Operation, OperationStatus, Operations, Step};

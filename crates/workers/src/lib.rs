@@ -23,6 +23,8 @@ pub enum Error {
     Bus(#[from] bus::Error),
     #[error(transparent)]
     Store(#[from] store::Error),
+    #[error("a task of its own failed: {0}")]
+    Task(#[from] tokio::task::JoinError),
     #[error("a finding cannot be written as JSON: {0}")]
     Finding(#[from] serde_json::Error),
 }

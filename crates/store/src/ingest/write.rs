@@ -108,7 +108,12 @@ async fn insert<R: Row>(transaction: &DatabaseTransaction, rows: impl IntoIterat
 
 fn insert_sql(table: &Table, backend: DbBackend, rows: usize) -> String {
     let columns = table.columns.join("\", \"");
-    let mut sql = format!("INSERT INTO {} (\"{columns}\") VALUES ", table.name);
+    let insert = match backend {
+        // The transaction is given up anyway: SQLite need not keep pages for taking the statement alone back.
+        DbBackend::Sqlite => "INSERT OR FAIL",
+        _ => "INSERT",
+    };
+    let mut sql = format!("{insert} INTO {} (\"{columns}\") VALUES ", table.name);
     for row in 0..rows {
         sql.push_str(if row == 0 { "(" } else { ", (" });
         placeholders(&mut sql, backend, row * table.columns.len(), table.columns.len());

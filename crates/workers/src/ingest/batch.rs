@@ -6,6 +6,7 @@ use bus::{Consumer, Delivery, Envelope, Subject};
 use model::Event;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use store::{Derived, Store};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -21,6 +22,8 @@ pub(super) struct Batch {
     deliveries: Vec<Delivery>,
     pub(super) events: Vec<Event>,
     pub(super) poison: Vec<Poison>,
+    /// What follows from the events, when the store could be asked beforehand.
+    pub(super) derived: Option<Derived>,
 }
 
 /// Something that can never be stored.
@@ -55,6 +58,15 @@ impl Batch {
             self.add(consumer.fetch(AT_ONCE, left).await?);
         }
         Ok(())
+    }
+
+    /// Works out what follows from the events.
+    pub(super) async fn derive(&mut self, store: &Store) {
+        self.derived = store.derive(&self.events).await.ok();
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.deliveries.is_empty()
     }
 
     pub(super) async fn ack(&self) -> Result<(), bus::Error> {

@@ -5,11 +5,14 @@ mod notice;
 
 use std::time::Duration;
 
+use bus::Consumer;
 use bus::registry::INGEST;
 use model::Event;
 use runtime::{Backoff, Cx, DeadLetter, Runner};
-use store::{Ingested, Store};
-use tokio::time::sleep;
+use store::{Derived, Ingested, Store};
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 use crate::Error;
 use batch::{Batch, Poison};
@@ -51,34 +54,52 @@ impl Runner for Ingester {
     const NAME: &'static str = "ingester";
     type Error = Error;
 
+    /// What comes next is read and worked out while the store writes: two batches may be ready at most.
     async fn run(&mut self, cx: &Cx) -> Result<(), Error> {
-        let mut consumer = cx.bus().consumer(&INGEST).await?;
-        let mut batch = Batch::default();
+        let consumer = cx.bus().consumer(&INGEST).await?;
+        let (sender, mut ready) = mpsc::channel(1);
+        let gathering = tokio::spawn(gather(consumer, self.store.clone(), sender, cx.token()));
         loop {
             self.tell(cx);
-            // The next is gathered while this one is written.
-            let mut next = Batch::default();
-            let token = cx.token();
-            let (gathered, settled) = tokio::join!(
-                token.run_until_cancelled(next.gather(&mut consumer, IDLE)),
-                self.settle(&mut batch, cx),
-            );
-            settled?;
-            match gathered {
-                Some(gathered) => gathered?,
-                None => break next.give_back().await,
+            match timeout(IDLE, ready.recv()).await {
+                Ok(Some(batch)) => self.settle(batch, cx).await?,
+                Ok(None) => break,
+                Err(_) => {}
             }
-            batch = next;
         }
-        consumer.close().await;
-        Ok(())
+        gathering.await?
     }
+}
+
+/// Makes batches until cancelled or nobody wants them.
+async fn gather(
+    mut consumer: Consumer,
+    store: Store,
+    ready: mpsc::Sender<Batch>,
+    token: CancellationToken,
+) -> Result<(), Error> {
+    loop {
+        let mut batch = Batch::default();
+        match token.run_until_cancelled(batch.gather(&mut consumer, IDLE)).await {
+            Some(gathered) => gathered?,
+            None => break batch.give_back().await,
+        }
+        if batch.is_empty() {
+            continue;
+        }
+        batch.derive(&store).await;
+        if let Err(mpsc::error::SendError(batch)) = ready.send(batch).await {
+            break batch.give_back().await;
+        }
+    }
+    consumer.close().await;
+    Ok(())
 }
 
 impl Ingester {
     /// Done with, and so acknowledged; or for another instance, at the end.
-    async fn settle(&mut self, batch: &mut Batch, cx: &Cx) -> Result<(), Error> {
-        match self.deal_with(batch, cx).await {
+    async fn settle(&mut self, mut batch: Batch, cx: &Cx) -> Result<(), Error> {
+        match self.deal_with(&mut batch, cx).await {
             Ok(()) => batch.ack().await?,
             Err(Interrupted) => batch.give_back().await,
         }
@@ -94,12 +115,13 @@ impl Ingester {
             return Ok(());
         }
         let mut done = Ingested::default();
-        match self.write(&batch.events, batch, cx).await? {
+        let derived = batch.derived.take();
+        match self.write(&batch.events, derived, batch, cx).await? {
             Ok(written) => done = written,
             // The store will not have something of it: find out what, one by one.
             Err(_) => {
                 for event in &batch.events {
-                    match self.write(std::slice::from_ref(event), batch, cx).await? {
+                    match self.write(std::slice::from_ref(event), None, batch, cx).await? {
                         Ok(written) => {
                             done.new_ids.extend(written.new_ids);
                             done.drill_ids.extend(written.drill_ids);
@@ -122,12 +144,17 @@ impl Ingester {
     async fn write(
         &self,
         events: &[Event],
+        mut derived: Option<Derived>,
         batch: &Batch,
         cx: &Cx,
     ) -> Result<Result<Ingested, store::Error>, Interrupted> {
         let mut backoff = Backoff::new(Duration::from_millis(250), IDLE);
         loop {
-            match self.store.ingest(events).await {
+            let written = match derived.take() {
+                Some(derived) => self.store.ingest_derived(events, derived).await,
+                None => self.store.ingest(events).await,
+            };
+            match written {
                 Err(error) if error.is_transient() => {
                     cx.fault(&error);
                     batch.prolong().await;
