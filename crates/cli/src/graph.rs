@@ -1,8 +1,8 @@
-//! What holds an identity together, drawn: its addresses on the one side, the values that join them on the other.
+//! What holds an identity or a campaign together, drawn: its members on the one side, what joins them on the other.
 
 use std::fmt::Write as _;
 
-use cluster::{Evidence, Link};
+use cluster::{Campaigns, Evidence, Link};
 
 use crate::args::Graph;
 
@@ -12,40 +12,63 @@ const WIDTH: usize = 900;
 /// Characters of a label that fit.
 const LABEL: usize = 60;
 
-/// Addresses and values, each with its name and whether it is a value, and who has what.
-struct Picture {
+/// Members and what joins them, each with its name and whether it joins, and who has what.
+pub struct Picture {
     nodes: Vec<(String, bool)>,
     edges: Vec<(usize, usize)>,
-}
-
-/// Draws everything that joins two of the observations.
-pub fn draw(evidence: &Evidence<'_>, names: &[&str], form: Graph) -> String {
-    let mut picture = Picture {
-        nodes: names.iter().map(|name| ((*name).to_owned(), false)).collect(),
-        edges: Vec::new(),
-    };
-    for shared in evidence.joints() {
-        let label = match &shared.link {
-            Link::Value { family, value } => format!("{family} {value}"),
-            Link::Pinned => "an operator said so".to_owned(),
-        };
-        let node = picture.nodes.len();
-        picture.nodes.push((label, true));
-        picture
-            .edges
-            .extend(shared.holders.iter().map(|&holder| (holder, node)));
-    }
-    match form {
-        Graph::Dot => picture.dot(),
-        Graph::Svg => picture.svg(),
-    }
 }
 
 // === impl Picture ===
 
 impl Picture {
+    /// Everything that joins two of the observations, which are named in their order.
+    pub fn of_identity(evidence: &Evidence<'_>, names: &[&str]) -> Self {
+        let mut picture = Self::of(names);
+        for shared in evidence.joints() {
+            let label = match &shared.link {
+                Link::Value { family, value } => format!("{family} {value}"),
+                Link::Pinned => "an operator said so".to_owned(),
+            };
+            picture.join(label, &shared.holders);
+        }
+        picture
+    }
+
+    /// The pairs that hold a campaign together, its identities being named in their order.
+    pub fn of_campaign(campaigns: &Campaigns, names: &[&str]) -> Self {
+        let mut picture = Self::of(names);
+        for joint in &campaigns.joints {
+            let label = match joint.weight {
+                weight if weight.is_finite() => format!("{} ({weight:.2})", joint.reason),
+                _ => joint.reason.to_string(),
+            };
+            picture.join(label, &[joint.a as usize, joint.b as usize]);
+        }
+        picture
+    }
+
+    pub fn draw(&self, form: Graph) -> String {
+        match form {
+            Graph::Dot => self.dot(),
+            Graph::Svg => self.svg(),
+        }
+    }
+
+    fn of(names: &[&str]) -> Self {
+        Self {
+            nodes: names.iter().map(|name| ((*name).to_owned(), false)).collect(),
+            edges: Vec::new(),
+        }
+    }
+
+    fn join(&mut self, label: String, members: &[usize]) {
+        let node = self.nodes.len();
+        self.nodes.push((label, true));
+        self.edges.extend(members.iter().map(|&member| (member, node)));
+    }
+
     fn dot(&self) -> String {
-        let mut text = "graph identity {\n  rankdir=LR;\n".to_owned();
+        let mut text = "graph evidence {\n  rankdir=LR;\n".to_owned();
         for (n, (label, value)) in self.nodes.iter().enumerate() {
             let shape = if *value { "box" } else { "ellipse" };
             let label = label.replace('\\', "\\\\").replace('"', "\\\"");
@@ -93,7 +116,7 @@ impl Picture {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cluster::{Observation, Pins, Settings};
+    use cluster::{Joint, Observation, Pins, Reason, Settings};
 
     #[test]
     fn what_joins_addresses_is_drawn_and_hostile_text_stays_text() {
@@ -105,15 +128,34 @@ mod tests {
         let observations = [with("192.0.2.1"), with("192.0.2.2")];
         let settings = Settings::default();
         let evidence = Evidence::new(&observations, &Pins::default(), &settings);
-        let dot = draw(&evidence, &["192.0.2.1", "192.0.2.2"], Graph::Dot);
+        let picture = Picture::of_identity(&evidence, &["192.0.2.1", "192.0.2.2"]);
+        let dot = picture.draw(Graph::Dot);
         assert!(
             dot.contains("label=\"hassh \\\"<script>\"") && dot.contains("n1 -- n2;"),
             "{dot}"
         );
-        let svg = draw(&evidence, &["192.0.2.1", "192.0.2.2"], Graph::Svg);
+        let svg = picture.draw(Graph::Svg);
         assert!(
             svg.contains("&lt;script&gt;") && svg.matches("<line").count() == 2,
             "{svg}"
         );
+    }
+
+    #[test]
+    fn what_joins_identities_is_drawn_with_its_weight() {
+        let joint = |weight, reason| Joint {
+            a: 0,
+            b: 1,
+            weight,
+            reason,
+        };
+        let campaigns = Campaigns {
+            joints: vec![joint(1.25, Reason::Infra), joint(f64::INFINITY, Reason::Pinned)],
+            ..Campaigns::default()
+        };
+        let dot = Picture::of_campaign(&campaigns, &["one", "two"]).draw(Graph::Dot);
+        assert!(dot.contains("label=\"shared infrastructure (1.25)\""), "{dot}");
+        assert!(dot.contains("label=\"an operator said so\""), "{dot}");
+        assert!(dot.contains("n0 -- n3;") && dot.contains("n1 -- n3;"), "{dot}");
     }
 }

@@ -1,8 +1,8 @@
-//! Who is behind it: `decnet identities | campaigns`.
+//! Who is behind it: `decnet identities`, and what `decnet campaigns` shows in the same way.
 
 use std::net::IpAddr;
 
-use cluster::{Edge, Evidence, Explanation, Features, Link, Observation, Settings, Verdict};
+use cluster::{Evidence, Explanation, Link, Observation, Settings, Verdict};
 use serde::Serialize;
 use store::{Group, Level, Pin, Store};
 use time::OffsetDateTime;
@@ -14,7 +14,7 @@ use crate::coherence::{self, Coherence};
 use crate::context::Context;
 use crate::exit::{Code, Coded as _, Failure, Result};
 use crate::feed::clean;
-use crate::graph;
+use crate::graph::Picture;
 use crate::output::{ago, print, say};
 use crate::query::all;
 
@@ -51,26 +51,7 @@ pub async fn identities(cx: &Context, asked: &args::Identities) -> Result {
     }
 }
 
-pub async fn campaigns(cx: &Context, asked: &args::Campaigns) -> Result {
-    let store = cx.record().await?;
-    match &asked.command {
-        None => list(cx, &store, Level::Campaign, asked.limit).await,
-        Some(args::CampaignsCommand::Show { id }) => show_campaign(cx, &store, *id).await,
-        Some(args::CampaignsCommand::Explain { a, b }) => explain_campaign(cx, &store, *a, *b).await,
-        Some(args::CampaignsCommand::Pin { a, b, verdict }) => {
-            for id in [a, b] {
-                counting(&store, Level::Identity, *id).await?;
-            }
-            pin(cx, &store, Level::Campaign, [a, b].map(Uuid::to_string), *verdict).await
-        }
-        Some(args::CampaignsCommand::Unpin { a, b }) => {
-            unpin(cx, &store, Level::Campaign, [a, b].map(Uuid::to_string)).await
-        }
-        Some(args::CampaignsCommand::Pins) => list_pins(cx, &store, Level::Campaign).await,
-    }
-}
-
-async fn list(cx: &Context, store: &Store, level: Level, limit: u32) -> Result {
+pub async fn list(cx: &Context, store: &Store, level: Level, limit: u32) -> Result {
     let rows = all(limit, async |page| store.groups(level).list(&page).await).await?;
     let now = OffsetDateTime::now_utc();
     let members = match level {
@@ -109,19 +90,19 @@ fn confidence(row: &Group) -> String {
 // === One of them ===
 
 #[derive(Serialize)]
-struct Portrait {
+pub struct Portrait {
     #[serde(flatten)]
     group: Group,
     /// Its own id, and those of all that were merged into it.
     rows: Vec<Uuid>,
     /// Addresses, or identities.
-    of: Vec<String>,
+    pub of: Vec<String>,
     /// Of an identity: how each fingerprint held over time.
     #[serde(skip_serializing_if = "Coherence::is_empty")]
     attribution: Coherence,
 }
 
-async fn portrait(store: &Store, level: Level, id: Uuid) -> Result<Portrait> {
+pub async fn portrait(store: &Store, level: Level, id: Uuid) -> Result<Portrait> {
     let group = counting(store, level, id).await?;
     let groups = store.groups(level);
     let rows = groups.merged(group.id).await.or_exit(Code::Unreachable)?;
@@ -144,12 +125,7 @@ async fn show_identity(cx: &Context, store: &Store, id: Uuid) -> Result {
     show(cx, &portrait, "addresses")
 }
 
-async fn show_campaign(cx: &Context, store: &Store, id: Uuid) -> Result {
-    let portrait = portrait(store, Level::Campaign, id).await?;
-    show(cx, &portrait, "identities")
-}
-
-fn show(cx: &Context, portrait: &Portrait, what: &str) -> Result {
+pub fn show(cx: &Context, portrait: &Portrait, what: &str) -> Result {
     if cx.out.json {
         return cx.out.value(portrait);
     }
@@ -202,7 +178,7 @@ async fn identity_named(store: &Store, name: &str) -> Result<Uuid> {
 }
 
 /// The row that counts for an id.
-async fn counting(store: &Store, level: Level, id: Uuid) -> Result<Group> {
+pub async fn counting(store: &Store, level: Level, id: Uuid) -> Result<Group> {
     let found = store.groups(level).canonical(id).await.or_exit(Code::Unreachable)?;
     let (what, list) = match level {
         Level::Identity => ("identity", "identities"),
@@ -228,7 +204,7 @@ async fn seen(store: &Store, ip: IpAddr) -> Result<String> {
 // === Why ===
 
 /// Everybody: how common a value is decides what it is worth.
-async fn everybody(store: &Store) -> Result<Vec<Known>> {
+pub async fn everybody(store: &Store) -> Result<Vec<Known>> {
     let mut known = Vec::new();
     let mut last: Option<String> = None;
     loop {
@@ -254,7 +230,7 @@ async fn draw(store: &Store, id: Uuid, form: args::Graph) -> Result {
     let settings = Settings::default();
     let evidence = Evidence::new(&observations, &pins, &settings);
     let names: Vec<&str> = observations.iter().map(|observation| observation.id.as_str()).collect();
-    print(format_args!("{}", graph::draw(&evidence, &names, form)))
+    print(format_args!("{}", Picture::of_identity(&evidence, &names).draw(form)))
 }
 
 async fn explain(cx: &Context, store: &Store, a: IpAddr, b: IpAddr) -> Result {
@@ -320,62 +296,9 @@ fn tell(told: &Explanation, observations: &[Observation]) -> Result {
     Ok(())
 }
 
-#[derive(Serialize)]
-struct EdgeReport {
-    joins: bool,
-    weight: f64,
-    #[serde(flatten)]
-    edge: Edge,
-}
-
-async fn explain_campaign(cx: &Context, store: &Store, a: Uuid, b: Uuid) -> Result {
-    let (a, b) = (
-        counting(store, Level::Identity, a).await?.id,
-        counting(store, Level::Identity, b).await?.id,
-    );
-    let known = everybody(store).await?;
-    let settings = Settings::default();
-    let mut features: Vec<Features> = Vec::new();
-    for group in all(u32::MAX, async |page| store.identities().list(&page).await).await? {
-        let of = portrait(store, Level::Identity, group.id).await?.of;
-        let members = known.iter().filter(|known| of.contains(&known.observation.id));
-        let members = members.map(|known| (&known.observation, &known.activity));
-        features.push(Features::of(group.id.to_string(), members, settings.profile));
-    }
-    let place = |id: Uuid| features.iter().position(|features| features.id == id.to_string());
-    let (Some(x), Some(y)) = (place(a), place(b)) else {
-        return Err(Failure::new(Code::Invalid, format!("{a} or {b} has just been merged; ask again")).into());
-    };
-    let edge = cluster::edge(&features, x, y, &settings);
-    let report = EdgeReport {
-        joins: edge.joins(),
-        weight: edge.weight(),
-        edge,
-    };
-    if cx.out.json {
-        return cx.out.value(&report);
-    }
-    let verb = if report.joins {
-        "work together"
-    } else {
-        "are not seen to work together, by themselves"
-    };
-    say!("{a} and {b} {verb}: {:.2} of 1", report.weight)?;
-    for (name, score) in [
-        ("hand-over", edge.handoff),
-        ("infrastructure", edge.infra),
-        ("typing", edge.keystroke),
-        ("time", edge.temporal),
-        ("cohort", edge.cohort),
-    ] {
-        say!("  {name:<15} {score:.2}")?;
-    }
-    Ok(())
-}
-
 // === What operators say ===
 
-async fn pin(cx: &Context, store: &Store, level: Level, [a, b]: [String; 2], verdict: args::Verdict) -> Result {
+pub async fn pin(cx: &Context, store: &Store, level: Level, [a, b]: [String; 2], verdict: args::Verdict) -> Result {
     if a == b {
         return Err(Failure::new(Code::Invalid, format!("{a} is itself: name two")).into());
     }
@@ -391,7 +314,7 @@ async fn pin(cx: &Context, store: &Store, level: Level, [a, b]: [String; 2], ver
     Ok(())
 }
 
-async fn unpin(cx: &Context, store: &Store, level: Level, [a, b]: [String; 2]) -> Result {
+pub async fn unpin(cx: &Context, store: &Store, level: Level, [a, b]: [String; 2]) -> Result {
     if !store.pins().remove(level, &a, &b).await.or_exit(Code::Unreachable)? {
         return Err(Failure::new(Code::Invalid, format!("nothing was said of {a} and {b}")).into());
     }
@@ -399,7 +322,7 @@ async fn unpin(cx: &Context, store: &Store, level: Level, [a, b]: [String; 2]) -
     Ok(())
 }
 
-async fn list_pins(cx: &Context, store: &Store, level: Level) -> Result {
+pub async fn list_pins(cx: &Context, store: &Store, level: Level) -> Result {
     let rows = store.pins().list(level).await.or_exit(Code::Unreachable)?;
     let now = OffsetDateTime::now_utc();
     let cells = |pin: &Pin| {

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod campaigns;
 mod catalogue;
 mod cluster;
 mod coherence;
@@ -94,7 +95,7 @@ async fn run(cli: Cli) -> Result {
         Command::Clusterer => crew::alone(&cx, crew::Part::Identify, None).await,
         Command::CampaignClusterer => crew::alone(&cx, crew::Part::Campaigns, None).await,
         Command::Identities(asked) => identities::identities(&cx, &asked).await,
-        Command::Campaigns(asked) => identities::campaigns(&cx, &asked).await,
+        Command::Campaigns(asked) => campaigns::campaigns(&cx, &asked).await,
         Command::Sessions(asked) => sessions::sessions(&cx, &asked).await,
         Command::Cluster(asked) => cluster::cluster(&cx, &asked),
         Command::Drill(asked) => drill::drill(&cx, &asked).await,

@@ -259,7 +259,12 @@ pub struct Campaigns {
 #[derive(Debug, Subcommand)]
 pub enum CampaignsCommand {
     /// One campaign: its identities.
-    Show { id: Uuid },
+    Show {
+        id: Uuid,
+        /// Draw what holds it together instead.
+        #[arg(long, value_enum)]
+        graph: Option<Graph>,
+    },
     /// What speaks for two identities working together.
     Explain { a: Uuid, b: Uuid },
     /// Say of two identities that they work together, or do not. It outweighs all evidence until `unpin`.

@@ -24,19 +24,24 @@ fn one_actor_over_five_networks_is_one_identity_within_ten_seconds() {
 fn two_operators_with_tools_of_their_own_are_one_campaign_within_ten_seconds() {
     let played = simulate("multi_operator");
     assert_eq!(played.len(), 2);
-    let of_them = until("one campaign of two identities", SOON, || {
+    let (campaign, of_them) = until("one campaign of two identities", SOON, || {
         let of_them: BTreeSet<String> = [identity(&played[0]).0, identity(&played[1]).0].into();
         let campaigns = grid().json(&["campaigns", "--json"])?;
         for campaign in campaigns.as_array().into_iter().flatten() {
             let shown = grid().json(&["campaigns", "show", text(&campaign["id"]), "--json"])?;
             if texts(&shown["of"]) == of_them {
-                return Ok(Some(of_them));
+                return Ok(Some((text(&campaign["id"]).to_owned(), of_them)));
             }
         }
         Ok(None)
     })
     .unwrap();
     assert_eq!(of_them.len(), 2, "the operators are two");
+    let drawn = grid()
+        .decnet(&["campaigns", "show", &campaign, "--graph", "dot"])
+        .unwrap();
+    let shows = |identity: &String| drawn.contains(&format!("label=\"{identity}\""));
+    assert!(of_them.iter().all(shows) && drawn.contains(" -- "), "{drawn}");
 }
 
 /// Plays a description of `fixtures/campaigns`; the addresses it was played from.
