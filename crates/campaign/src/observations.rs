@@ -16,7 +16,7 @@ pub const MAX_LINE: usize = 4 << 20;
 
 /// One observation as it is written. Only `id` is needed; a set may be a single value or a list.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object with an `id`")]
 pub(crate) struct Line {
     #[serde(alias = "observation_id", alias = "uuid")]
     id: String,
@@ -121,6 +121,8 @@ fn line(text: &str) -> Result<Line, (usize, String)> {
 impl Observed {
     /// Takes in one line; an empty one is nothing.
     pub fn push(&mut self, file: &str, number: usize, text: &str) {
+        // Some editors begin a file with a mark of its encoding.
+        let text = text.strip_prefix('\u{feff}').filter(|_| number == 1).unwrap_or(text);
         if text.trim().is_empty() {
             return;
         }

@@ -133,9 +133,7 @@ pub fn clean(text: &str) -> String {
             out.push_str("...");
             break;
         }
-        let turns =
-            matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-        if c.is_control() || turns {
+        if model::is_hidden(c) {
             out.extend(c.escape_default());
         } else {
             out.push(c);

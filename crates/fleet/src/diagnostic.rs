@@ -1,6 +1,6 @@
 //! What is wrong with an input, where, and what to do: for people as text, for programs as JSON.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::Serialize;
 
@@ -214,14 +214,27 @@ impl fmt::Display for Diagnostics {
 impl fmt::Display for Diagnostic {
     /// `error: …`, one `-->` line a place, one `help:` line; no newline at the end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.severity, self.message)?;
+        write!(f, "{}: {}", self.severity, Shown(&self.message))?;
         for place in &self.places {
             write!(f, "\n  --> {place}")?;
         }
         match &self.help {
-            Some(help) => write!(f, "\n  help: {help}"),
+            Some(help) => write!(f, "\n  help: {}", Shown(help)),
             None => Ok(()),
         }
+    }
+}
+
+/// A text from outside: what a terminal would obey is escaped. Our own texts may have several lines.
+struct Shown<'a>(&'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|c| match c {
+            '\n' => f.write_char(c),
+            c if model::is_hidden(c) => write!(f, "{}", c.escape_default()),
+            c => f.write_char(c),
+        })
     }
 }
 
@@ -236,12 +249,12 @@ impl fmt::Display for Severity {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
+        Shown(&self.file).fmt(f)?;
         if let Some(line) = self.line {
             write!(f, ":{line}")?;
         }
         if !self.text.is_empty() {
-            write!(f, "  {}", self.text)?;
+            write!(f, "  {}", Shown(&self.text))?;
         }
         Ok(())
     }
@@ -250,6 +263,16 @@ impl fmt::Display for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_escaped() {
+        let place = Place::file("a\x1b[2J.ini").line(1, 1).text("ip = \u{9b}1m\u{202e}");
+        let shown = Diagnostic::error("E_X", "`\x07` is no address").at([place]).to_string();
+        assert_eq!(
+            shown,
+            "error: `\\u{7}` is no address\n  --> a\\u{1b}[2J.ini:1  ip = \\u{9b}1m\\u{202e}"
+        );
+    }
 
     #[test]
     fn two_places_that_disagree_are_both_shown() {

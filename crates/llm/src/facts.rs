@@ -82,12 +82,7 @@ fn plain(value: &Value) -> String {
 
 /// No control characters, none that turn the direction of writing, and not long.
 pub(crate) fn clean(text: &str) -> String {
-    text.chars().filter(|&c| !is_hidden(c)).take(VALUE).collect()
-}
-
-pub(crate) fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+    text.chars().filter(|&c| !model::is_hidden(c)).take(VALUE).collect()
 }
 
 #[cfg(test)]

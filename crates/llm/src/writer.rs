@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::backend::{Backend, Prompt};
-use crate::facts::{Facts, is_hidden};
+use crate::facts::Facts;
 use crate::http::Server;
 use crate::ollama::Ollama;
 use crate::openai::OpenAi;
@@ -115,7 +115,7 @@ fn shown(text: &str) -> String {
     let lines = text.replace("\r\n", "\n");
     let text: String = lines
         .chars()
-        .filter(|&c| c == '\n' || !is_hidden(c))
+        .filter(|&c| c == '\n' || !model::is_hidden(c))
         .take(TEXT)
         .collect();
     text.trim().to_owned()

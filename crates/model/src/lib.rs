@@ -7,6 +7,7 @@
 pub mod detail;
 pub mod event;
 pub mod fleet;
+mod hidden;
 pub mod line;
 pub mod machine;
 pub mod name;
@@ -14,5 +15,6 @@ mod special;
 
 pub use detail::{Detail, Outcome, Secret};
 pub use event::{Endpoint, Event, EventId, Fields, Origin, Report, SessionId};
+pub use hidden::is_hidden;
 pub use name::{Name, NameError};
 pub use special::special;

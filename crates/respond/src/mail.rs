@@ -199,12 +199,6 @@ fn text(findings: &[&Finding]) -> String {
 
 /// One line, whatever is in it.
 fn line(text: &str) -> String {
-    let plain = |c: char| {
-        if c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
-            ' '
-        } else {
-            c
-        }
-    };
+    let plain = |c: char| if model::is_hidden(c) { ' ' } else { c };
     text.chars().take(LINE).map(plain).collect()
 }

@@ -54,9 +54,7 @@ pub(crate) fn name(text: &str, room: usize) -> String {
 
 fn push(out: &mut String, c: char) {
     use std::fmt::Write as _;
-    // Also the controls beyond ASCII, which some terminals obey, and the marks that turn the direction of writing.
-    let hidden = c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
-    if !hidden {
+    if !model::is_hidden(c) {
         return out.push(c);
     }
     for byte in c.encode_utf8(&mut [0; 4]).bytes() {

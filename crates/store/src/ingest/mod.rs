@@ -111,7 +111,9 @@ impl Store {
         done.new += fresh.len();
         done.duplicates += events.len() - fresh.len();
         done.new_ids.extend(fresh.iter().map(|event| event.report.id));
-        let of_drills = fresh.iter().filter(|event| event.report.origin != origin(event, drills));
+        let of_drills = fresh
+            .iter()
+            .filter(|event| event.report.origin != origin(event, drills));
         done.drill_ids.extend(of_drills.map(|event| event.report.id));
         Ok(())
     }
