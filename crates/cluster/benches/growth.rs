@@ -9,6 +9,10 @@ use campaign::mixed::{Mix, mixed};
 use campaign::{Record, features};
 use cluster::{Features, Observation, Partition, Pins, Settings, Standing, campaigns, identities, tiers};
 
+/// As `decnet` has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Share of actors with a popular client.
 const POPULAR: f64 = 0.1;
 /// Observations of the comparison with all pairs.
