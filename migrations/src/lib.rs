@@ -18,6 +18,7 @@ mod m0006_findings;
 mod m0007_responses;
 mod m0008_narratives;
 mod m0009_incidents;
+mod m0010_attributions;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_responses::Migration),
             Box::new(m0008_narratives::Migration),
             Box::new(m0009_incidents::Migration),
+            Box::new(m0010_attributions::Migration),
         ]
     }
 }

@@ -82,6 +82,7 @@ pub static INTEL: Stream = Stream {
         "attacker.host_change",
         "identity.>",
         "campaign.>",
+        "attribution.>",
     ],
     max_age: Duration::from_secs(72 * HOUR),
     max_bytes: 5 * GIB,
@@ -209,6 +210,16 @@ pub static FAMILIES: &[Family] = &[
     ),
     durable("campaign.merged", &INTEL, "winner_uuid, loser_uuid"),
     durable("campaign.unmerged", &INTEL, "resurrected_uuid, former_winner_uuid"),
+    durable(
+        "attribution.profile.state_changed",
+        &INTEL,
+        "identity_uuid, primitive, old_state, new_state, current_value, confidence, observation_count, ts",
+    ),
+    durable(
+        "attribution.profile.multi_actor_suspected",
+        &INTEL,
+        "identity_uuid, primitives, evidence_summary, confidence, ts",
+    ),
     family(
         "decky.*.traffic",
         Class::Telemetry,

@@ -47,6 +47,10 @@ impl Subject {
     pub const IDENTITY_UNMERGED: Self = Self(Cow::Borrowed("identity.unmerged"));
     pub const IDENTITY_CLUSTER_SUSPECT: Self = Self(Cow::Borrowed("identity.cluster.suspect"));
     pub const IDENTITY_CAMPAIGN_ASSIGNED: Self = Self(Cow::Borrowed("identity.campaign.assigned"));
+    /// What an identity shows holds otherwise than before, or looks like several hands.
+    pub const ATTRIBUTION_STATE_CHANGED: Self = Self(Cow::Borrowed("attribution.profile.state_changed"));
+    pub const ATTRIBUTION_MULTI_ACTOR_SUSPECTED: Self =
+        Self(Cow::Borrowed("attribution.profile.multi_actor_suspected"));
     /// Who works together.
     pub const CAMPAIGN_FORMED: Self = Self(Cow::Borrowed("campaign.formed"));
     pub const CAMPAIGN_IDENTITY_ASSIGNED: Self = Self(Cow::Borrowed("campaign.identity.assigned"));

@@ -11,7 +11,9 @@ use runtime::{Crew, Ended};
 use siem::{Connector, Forwarder, Target};
 use sniffer::Sniffer;
 use store::{LOCAL, Store};
-use workers::{CampaignClusterer, Clusterer, Detector, Explainer, Guardian, Ingester, Presence, clustering};
+use workers::{
+    Attributor, CampaignClusterer, Clusterer, Detector, Explainer, Guardian, Ingester, Presence, clustering,
+};
 
 use crate::args;
 use crate::context::Context;
@@ -39,6 +41,8 @@ pub enum Part {
     Identify,
     /// Finds out who works together.
     Campaigns,
+    /// Finds out whether what identities show hangs together.
+    Attribute,
 }
 
 /// The bus between workers: in this process, or the server `--nats` names.
@@ -130,8 +134,12 @@ pub fn crew(cx: &Context, bus: &Bus, store: &Store, docker: Option<&Docker>, par
         crew.worker(move || Clusterer::new(kept.clone(), config.clone()));
     }
     if parts.contains(&Part::Campaigns) {
+        let (kept, config) = (store.clone(), grouping.clone());
+        crew.worker(move || CampaignClusterer::new(kept.clone(), config.clone()));
+    }
+    if parts.contains(&Part::Attribute) {
         let kept = store.clone();
-        crew.worker(move || CampaignClusterer::new(kept.clone(), grouping.clone()));
+        crew.worker(move || Attributor::new(kept.clone(), grouping.clone()));
     }
     crew
 }
@@ -145,7 +153,7 @@ pub async fn alone(cx: &Context, part: Part, log_to: Option<&str>) -> Result {
             grid::need_root()?;
             Some(grid::docker().await?)
         }
-        Part::Ingest | Part::Detect | Part::Respond | Part::Explain | Part::Identify | Part::Campaigns => None,
+        _ => None,
     };
     let store = cx.store().await?;
     let name = match part {
@@ -157,6 +165,7 @@ pub async fn alone(cx: &Context, part: Part, log_to: Option<&str>) -> Result {
         Part::Explain => "explainer",
         Part::Identify => "clusterer",
         Part::Campaigns => "campaign-clusterer",
+        Part::Attribute => "attribution",
     };
     let bus = bus(cx, name).await?;
     let mut crew = crew(cx, &bus, &store, docker.as_ref(), &[part]);

@@ -4,13 +4,12 @@ use std::net::IpAddr;
 
 use cluster::{Evidence, Explanation, Link, Observation, Settings, Verdict};
 use serde::Serialize;
-use store::{Group, Level, Pin, Store};
+use store::{AttributionState, Group, Level, Pin, Store};
 use time::OffsetDateTime;
 use uuid::Uuid;
 use workers::clustering::{Known, pins, project};
 
 use crate::args;
-use crate::coherence::{self, Coherence};
 use crate::context::Context;
 use crate::exit::{Code, Coded as _, Failure, Result};
 use crate::feed::clean;
@@ -97,9 +96,9 @@ pub struct Portrait {
     rows: Vec<Uuid>,
     /// Addresses, or identities.
     pub of: Vec<String>,
-    /// Of an identity: how each fingerprint held over time.
-    #[serde(skip_serializing_if = "Coherence::is_empty")]
-    attribution: Coherence,
+    /// Of an identity: how what it showed held over time.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attribution: Vec<AttributionState>,
 }
 
 pub async fn portrait(store: &Store, level: Level, id: Uuid) -> Result<Portrait> {
@@ -109,8 +108,8 @@ pub async fn portrait(store: &Store, level: Level, id: Uuid) -> Result<Portrait>
     let members = groups.members(&rows).await.or_exit(Code::Unreachable)?;
     let of: Vec<String> = members.into_iter().map(|(member, _)| member).collect();
     let attribution = match level {
-        Level::Identity => coherence::of(store, &of).await?,
-        Level::Campaign => Coherence::new(),
+        Level::Identity => store.attributions().of(&[group.id]).await.or_exit(Code::Unreachable)?,
+        Level::Campaign => Vec::new(),
     };
     Ok(Portrait {
         group,
@@ -153,8 +152,10 @@ pub fn show(cx: &Context, portrait: &Portrait, what: &str) -> Result {
             say!("  {name:<9} {}", clean(value))?;
         }
     }
-    for line in coherence::lines(&portrait.attribution) {
-        say!("{line}")?;
+    for held in &portrait.attribution {
+        let value = clean(held.current_value.as_str().unwrap_or(&held.current_value.to_string()));
+        let (primitive, state) = (&held.primitive, held.state.replace('_', " "));
+        say!("  {primitive:<19} {state} ({:.2}), now {value}", held.confidence)?;
     }
     Ok(())
 }

@@ -5,7 +5,6 @@ mod args;
 mod campaigns;
 mod catalogue;
 mod cluster;
-mod coherence;
 mod context;
 mod crew;
 mod decisions;
@@ -94,6 +93,7 @@ async fn run(cli: Cli) -> Result {
         Command::Decisions(asked) => decisions::decisions(&cx, &asked).await,
         Command::Clusterer => crew::alone(&cx, crew::Part::Identify, None).await,
         Command::CampaignClusterer => crew::alone(&cx, crew::Part::Campaigns, None).await,
+        Command::Attribution => crew::alone(&cx, crew::Part::Attribute, None).await,
         Command::Identities(asked) => identities::identities(&cx, &asked).await,
         Command::Campaigns(asked) => campaigns::campaigns(&cx, &asked).await,
         Command::Sessions(asked) => sessions::sessions(&cx, &asked).await,

@@ -74,6 +74,7 @@ pub async fn up(cx: &Context, asked: &args::Up) -> Result {
             Part::Sniff,
             Part::Identify,
             Part::Campaigns,
+            Part::Attribute,
         ],
     );
     crew::detect(cx, &mut crew, &store)?;

@@ -7,6 +7,7 @@
 
 mod artifacts;
 mod attackers;
+mod attributions;
 mod commands;
 mod connect;
 mod credentials;
@@ -46,6 +47,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection};
 
 pub use artifacts::{Artifact, Artifacts, Sighting};
 pub use attackers::{Attacker, AttackerSort, Attackers};
+pub use attributions::{AttributionState, AttributionWriting, Attributions};
 pub use commands::{Command, Commands};
 pub use credentials::{Credential, Credentials, Reuse};
 pub use cursors::Cursors;
@@ -196,6 +198,10 @@ impl Store {
 
     pub fn groups(&self, level: Level) -> Groups<'_> {
         Groups { store: self, level }
+    }
+
+    pub fn attributions(&self) -> Attributions<'_> {
+        Attributions { store: self }
     }
 
     pub fn pins(&self) -> Pins<'_> {

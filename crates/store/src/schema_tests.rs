@@ -39,6 +39,7 @@ async fn compare(bed: &backend::Bed) {
     use entity::*;
     same::<artifact::Entity>(bed).await;
     same::<attacker::Entity>(bed).await;
+    same::<attribution::Entity>(bed).await;
     same::<campaign::Entity>(bed).await;
     same::<chunk::Entity>(bed).await;
     same::<command::Entity>(bed).await;

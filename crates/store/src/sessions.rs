@@ -10,6 +10,9 @@ use crate::page::{By, contains, is};
 use crate::value::moment;
 use crate::{Cursor, Filter, Listing, Page, Result, Store};
 
+/// Addresses of one statement.
+const AT_ONCE: usize = 500;
+
 #[derive(Clone, Copy, Debug)]
 pub struct Sessions<'a> {
     pub(crate) store: &'a Store,
@@ -91,6 +94,23 @@ impl Sessions<'_> {
         let models = page.of(Entity::find().filter(all), by).all(self.store.reader()).await?;
         let cursor = |model: &Model| Cursor::new(model.started_at, model.sid.as_str());
         Ok(Listing::cut(page, models, cursor).map(Session::from_model))
+    }
+
+    /// The latest `limit` sessions of these addresses, in order of time.
+    pub async fn of(&self, ips: &[String], limit: u64) -> Result<Vec<Session>> {
+        let mut models = Vec::new();
+        for some in ips.chunks(AT_ONCE) {
+            let select = Entity::find()
+                .filter(Column::AttackerIp.is_in(some))
+                .order_by_desc(Column::StartedAt)
+                .limit(limit);
+            models.extend(select.all(self.store.reader()).await?);
+        }
+        models.sort_by_key(|model| model.started_at);
+        let surplus = models
+            .len()
+            .saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(models.into_iter().skip(surplus).map(Session::from_model).collect())
     }
 
     /// Sessions whose id is, or begins with, the text; the oldest first, at most ten. More than one means the text

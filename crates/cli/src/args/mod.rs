@@ -141,6 +141,8 @@ pub enum Command {
     Clusterer,
     /// Worker: which identities work together (needs --nats).
     CampaignClusterer,
+    /// Worker: how what each identity shows held over time (needs --nats).
+    Attribution,
     /// What a capture file shows of those in it: stacks, clients, tools.
     Fingerprint(Fingerprint),
     /// Judge captures, logs, flow records or tool calls; ends with 1 on ALERT, 0 on CLEAR, 2 when something is wrong.

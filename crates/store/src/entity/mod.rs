@@ -3,6 +3,7 @@
 
 pub(crate) mod artifact;
 pub(crate) mod attacker;
+pub(crate) mod attribution;
 pub(crate) mod campaign;
 pub(crate) mod chunk;
 pub(crate) mod command;

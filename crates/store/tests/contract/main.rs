@@ -1,6 +1,7 @@
 //! What the store promises, asked of every engine it runs on: each test of the list runs on SQLite and on PostgreSQL.
 #![allow(clippy::unwrap_used)]
 
+mod attributions;
 mod backend;
 mod decisions;
 mod deliveries;

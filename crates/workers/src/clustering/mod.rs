@@ -5,6 +5,7 @@
 //! stand by and know nothing, so that whoever takes over begins with the store. A leader that finds the generation of its
 //! rows changed by somebody else does the same.
 
+mod attribution;
 mod campaigns;
 mod identities;
 mod ledger;
@@ -20,6 +21,7 @@ use cluster::{Pins, Settings};
 use store::{Lease, Level, Store};
 use time::{Duration, OffsetDateTime};
 
+pub use attribution::Attributor;
 pub use campaigns::CampaignClusterer;
 pub use identities::Clusterer;
 pub use project::{Known, project};
