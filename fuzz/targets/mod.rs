@@ -32,6 +32,8 @@ targets! {
         siem_target
     ;
     "machine":
+        docker_archive
+        docker_requests
         ftp_control
         ftp_listing
         http_apache
@@ -41,6 +43,8 @@ targets! {
         http_nginx
         http_ranges
         imap_conversation
+        k8s_frames
+        k8s_requests
         login_records
         passwd
         pop3_conversation

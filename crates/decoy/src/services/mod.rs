@@ -1,9 +1,13 @@
 //! The services a machine can run. Adding one is a file here, a line in [`TABLE`] and a folder in
 //! `templates/services/`.
 
+mod containers;
+pub mod docker;
 pub mod dovecot;
 pub mod ftp;
+mod golang;
 pub mod http;
+pub mod k8s;
 pub mod mail;
 pub mod postgres;
 pub mod redis;
@@ -56,11 +60,13 @@ pub struct Context {
 }
 
 pub const TABLE: &[Entry] = &[
+    docker::ENTRY,
     dovecot::IMAP,
     dovecot::POP3,
     ftp::ENTRY,
     http::HTTP,
     http::HTTPS,
+    k8s::ENTRY,
     postgres::ENTRY,
     redis::ENTRY,
     smtp::SMTP,

@@ -6,7 +6,7 @@ const MAX_SIZE_DIGITS: u8 = 16;
 const MAX_PADDING: u8 = 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Manner {
+pub(in crate::services) enum Manner {
     /// A line may end in LF alone; anything may follow a size after `;`, space or tab.
     Nginx,
     /// A line ends in CR LF.
@@ -14,13 +14,13 @@ pub(super) enum Manner {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(in crate::services) enum Fault {
     Malformed,
     TooLarge,
 }
 
 #[derive(Debug)]
-pub(super) struct Chunked {
+pub(in crate::services) struct Chunked {
     manner: Manner,
     state: State,
     size: u64,
@@ -48,7 +48,7 @@ enum State {
 // === impl Chunked ===
 
 impl Chunked {
-    pub(super) fn new(manner: Manner) -> Self {
+    pub(in crate::services) fn new(manner: Manner) -> Self {
         Self {
             manner,
             state: State::Start,
@@ -58,12 +58,12 @@ impl Chunked {
         }
     }
 
-    pub(super) fn is_done(&self) -> bool {
+    pub(in crate::services) fn is_done(&self) -> bool {
         self.state == State::Done
     }
 
     /// Takes what belongs to the body from the front of `input`; comes to how much that was.
-    pub(super) fn take(&mut self, input: &[u8], body: &mut Vec<u8>) -> Result<usize, Fault> {
+    pub(in crate::services) fn take(&mut self, input: &[u8], body: &mut Vec<u8>) -> Result<usize, Fault> {
         let mut at = 0;
         while at < input.len() && !self.is_done() {
             if self.state == State::Data && self.size > 0 {

@@ -140,7 +140,7 @@ fn form(body: &[u8]) -> FormFields {
         .collect()
 }
 
-fn unescape(text: &[u8]) -> Vec<u8> {
+pub(in crate::services) fn unescape(text: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(text.len());
     let mut at = 0;
     while at < text.len() {

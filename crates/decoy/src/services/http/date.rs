@@ -8,7 +8,7 @@ const MONTHS: [&str; 12] = [
 ];
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT`.
-pub(super) fn format(at: OffsetDateTime) -> String {
+pub(in crate::services) fn format(at: OffsetDateTime) -> String {
     let day = DAYS[at.weekday().number_days_from_monday() as usize];
     let month = MONTHS[at.month() as usize - 1];
     let (hour, minute, second) = (at.hour(), at.minute(), at.second());

@@ -31,10 +31,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::act::{Conversation, Link};
 use self::apache::Apache;
+pub(super) use self::chunked::{Chunked, Fault, Manner};
+pub(super) use self::credentials::unescape;
+pub(super) use self::date::format as http_date;
 pub(super) use self::head::text;
 use self::nginx::Nginx;
 use self::persona::{Persona, Software};
-use self::record::{MAX_BODIES, Recorder, Room};
+pub(super) use self::record::{MAX_BODIES, Recorder, Room};
 use self::site::{Files, Fixed, Site};
 use super::tls::{Opened, Tls};
 use super::{Context, Entry, Service};

@@ -17,7 +17,7 @@ use crate::conn::Log;
 
 /// Of one body, and of all bodies of this service at a time, so much is kept; the rest is hashed and counted.
 const MAX_BODY: usize = 1 << 20;
-pub(super) const MAX_BODIES: usize = 32 << 20;
+pub(in crate::services) const MAX_BODIES: usize = 32 << 20;
 /// A longer head goes out as a file of its own.
 const MAX_HEAD: usize = 4096;
 /// All of one report, so that no line is longer than `Line::MAX`.
@@ -26,10 +26,10 @@ const MAX_VALUE: usize = 2048;
 const MAX_GARBAGE: usize = 2048;
 
 /// Room for bodies, shared by all connections of the service.
-pub(super) type Room = Rc<Cell<usize>>;
+pub(in crate::services) type Room = Rc<Cell<usize>>;
 
 /// Collects what came of one request until it is answered, then tells of it.
-pub(super) struct Recorder {
+pub(in crate::services) struct Recorder {
     log: Log,
     room: Room,
     head: Vec<u8>,
@@ -41,7 +41,7 @@ pub(super) struct Recorder {
 // === impl Recorder ===
 
 impl Recorder {
-    pub(super) fn new(log: Log, room: Room) -> Self {
+    pub(in crate::services) fn new(log: Log, room: Room) -> Self {
         Self {
             log,
             room,
@@ -52,11 +52,11 @@ impl Recorder {
         }
     }
 
-    pub(super) fn head(&mut self, raw: Vec<u8>) {
+    pub(in crate::services) fn head(&mut self, raw: Vec<u8>) {
         self.head = raw;
     }
 
-    pub(super) fn body(&mut self, bytes: &[u8]) {
+    pub(in crate::services) fn body(&mut self, bytes: &[u8]) {
         self.size += bytes.len() as u64;
         self.hash.update(bytes);
         let some = bytes.len().min(MAX_BODY - self.body.len()).min(self.room.get());
@@ -64,7 +64,7 @@ impl Recorder {
         self.body.extend_from_slice(&bytes[..some]);
     }
 
-    pub(super) fn answered(&mut self, status: u16, bytes: u64) {
+    pub(in crate::services) fn answered(&mut self, status: u16, bytes: u64) {
         let (raw, body) = (std::mem::take(&mut self.head), std::mem::take(&mut self.body));
         self.room.set(self.room.get() + body.len());
         let (size, hash) = (std::mem::take(&mut self.size), self.hash.finalize_reset());
@@ -95,7 +95,7 @@ impl Recorder {
         self.login(&head, &body);
     }
 
-    pub(super) fn unanswered(&self, reason: &'static str, bytes: &[u8]) {
+    pub(in crate::services) fn unanswered(&self, reason: &'static str, bytes: &[u8]) {
         self.log.report(ProtocolError {
             reason: reason.into(),
             data_b64: B64.encode(&bytes[..bytes.len().min(MAX_GARBAGE)]),

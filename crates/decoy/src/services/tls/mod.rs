@@ -15,7 +15,8 @@ use openssl::dh::Dh;
 use openssl::error::ErrorStack;
 use openssl::pkey::PKey;
 use openssl::ssl::{
-    AlpnError, Ssl, SslContext, SslContextBuilder, SslMethod, SslOptions, SslRef, SslSessionCacheMode, SslVersion,
+    AlpnError, Ssl, SslContext, SslContextBuilder, SslMethod, SslOptions, SslRef, SslSessionCacheMode, SslVerifyMode,
+    SslVersion,
 };
 use openssl::x509::X509;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -35,6 +36,7 @@ pub(super) enum Profile {
     Postfix,
     Dovecot,
     Postgres,
+    Kubernetes,
 }
 
 /// Seconds a session may be taken up again, in nginx and in Apache.
@@ -50,6 +52,8 @@ const FALLBACK: u16 = 0x5600;
 /// Ciphers of TLS 1.0 and 1.1 that are on the list above, without and with a Diffie-Hellman group.
 const OLD_CIPHERS: [u16; 6] = [0xc014, 0xc013, 0x0035, 0x002f, 0x0084, 0x0041];
 const OLD_DHE_CIPHERS: [u16; 4] = [0x0039, 0x0033, 0x0088, 0x0045];
+/// Five bytes by which Go knows a client that speaks HTTP.
+const GO_METHODS: [&[u8]; 5] = [b"GET /", b"HEAD ", b"POST ", b"PUT /", b"OPTIO"];
 /// A longer hello goes out as a file of its own.
 const MAX_TOLD: usize = 6144;
 /// Hellos come in one or two segments.
@@ -80,7 +84,7 @@ impl Tls {
             profile,
             context,
             patience: match profile {
-                Profile::Nginx | Profile::Dovecot | Profile::Postgres => Duration::from_secs(60),
+                Profile::Nginx | Profile::Dovecot | Profile::Postgres | Profile::Kubernetes => Duration::from_secs(60),
                 Profile::Apache | Profile::Postfix => Duration::from_secs(300),
             },
         })
@@ -132,6 +136,7 @@ impl Tls {
         match self.profile {
             Profile::Nginx => true,
             Profile::Apache => methods.iter().any(|method| said.starts_with(method)),
+            Profile::Kubernetes => GO_METHODS.iter().any(|method| said.starts_with(method)),
             Profile::Postfix | Profile::Dovecot | Profile::Postgres => false,
         }
     }
@@ -232,6 +237,7 @@ fn context(profile: Profile, cert: &str, key: &str) -> Result<SslContext, ErrorS
         Profile::Postfix => postfix(&mut builder)?,
         Profile::Dovecot => dovecot(&mut builder)?,
         Profile::Postgres => postgres(&mut builder)?,
+        Profile::Kubernetes => kubernetes(&mut builder)?,
     }
     let mut chain = X509::stack_from_pem(cert.as_bytes())?.into_iter();
     if let Some(leaf) = chain.next() {
@@ -311,6 +317,19 @@ fn apache(builder: &mut SslContextBuilder) -> Result<(), ErrorStack> {
     builder.set_session_cache_mode(SslSessionCacheMode::SERVER);
     group14(builder)?;
     builder.set_alpn_select_callback(|_, offered| choose(&[b"http/1.1"], offered).ok_or(AlpnError::NOACK));
+    Ok(())
+}
+
+/// As Go's `crypto/tls` is set up: it asks for a certificate and takes any.
+fn kubernetes(builder: &mut SslContextBuilder) -> Result<(), ErrorStack> {
+    builder.set_min_proto_version(Some(SslVersion::TLS1_2))?;
+    builder.set_cipher_list(ciphers::GO)?;
+    builder.set_ciphersuites("TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256")?;
+    builder.set_groups_list("X25519:P-256:P-384:P-521")?;
+    builder.set_options(SslOptions::NO_RENEGOTIATION | SslOptions::CIPHER_SERVER_PREFERENCE);
+    builder.set_session_id_context(b"apiserver")?;
+    builder.set_verify_callback(SslVerifyMode::PEER, |_, _| true);
+    builder.set_alpn_select_callback(|_, offered| choose(&[b"http/1.1"], offered).ok_or(AlpnError::ALERT_FATAL));
     Ok(())
 }
 
