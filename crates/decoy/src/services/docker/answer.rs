@@ -361,62 +361,83 @@ fn resize(request: &Request, id: &str) -> Result<Answer, Fault> {
 
 /// Which paths there are, by method.
 fn is_known(method: &str, words: &[&str]) -> bool {
-    match (method, words) {
-        ("GET" | "HEAD", ["_ping"]) => true,
-        (
-            "GET",
-            [
-                "version" | "info" | "events" | "networks" | "volumes" | "plugins" | "swarm" | "services" | "nodes"
-                | "tasks" | "secrets" | "configs",
-            ],
-        ) => true,
-        (
-            "GET",
-            ["system", "df"]
-            | ["containers" | "images", "json"]
-            | ["images", "search" | "get"]
-            | ["distribution", _, "json"],
-        ) => true,
-        (
-            "POST",
-            ["auth" | "build"]
-            | ["containers", "create" | "prune"]
-            | ["images", "create" | "load" | "prune"]
-            | ["build", "prune"],
-        ) => true,
-        ("POST", ["networks" | "volumes", "create" | "prune"] | ["networks", _, "connect" | "disconnect"]) => true,
-        (
-            "POST",
-            ["swarm", "init" | "join" | "leave" | "update" | "unlock"] | ["services" | "secrets" | "configs", "create"],
-        ) => true,
-        (
-            "GET" | "DELETE",
-            ["networks" | "volumes", _] | ["services" | "nodes" | "tasks" | "secrets" | "configs", _],
-        ) => true,
-        ("DELETE", ["containers", _]) => true,
-        (
-            "GET",
-            [
-                "containers",
-                _,
-                "json" | "top" | "logs" | "stats" | "changes" | "export" | "archive",
-            ]
-            | ["exec", _, "json"],
-        ) => true,
-        ("HEAD" | "PUT", ["containers", _, "archive"]) => true,
-        (
-            "POST",
-            [
-                "containers",
-                _,
-                "start" | "stop" | "restart" | "kill" | "wait" | "attach" | "resize" | "exec" | "rename" | "pause"
-                | "unpause" | "update",
-            ],
-        ) => true,
-        ("POST", ["exec", _, "start" | "resize"]) => true,
-        ("GET", ["images", _, .., "json" | "history"])
-        | ("POST", ["images", _, .., "tag" | "push"])
-        | ("DELETE", ["images", _, ..]) => true,
-        _ => false,
-    }
+    matches!(
+        (method, words),
+        ("GET" | "HEAD", ["_ping"])
+            | (
+                "GET",
+                ["version"
+                    | "info"
+                    | "events"
+                    | "networks"
+                    | "volumes"
+                    | "plugins"
+                    | "swarm"
+                    | "services"
+                    | "nodes"
+                    | "tasks"
+                    | "secrets"
+                    | "configs",],
+            )
+            | (
+                "GET",
+                ["system", "df"]
+                    | ["containers" | "images", "json"]
+                    | ["images", "search" | "get"]
+                    | ["distribution", _, "json"],
+            )
+            | (
+                "POST",
+                ["auth" | "build"]
+                    | ["containers", "create" | "prune"]
+                    | ["images", "create" | "load" | "prune"]
+                    | ["build", "prune"],
+            )
+            | (
+                "POST",
+                ["networks" | "volumes", "create" | "prune"] | ["networks", _, "connect" | "disconnect"]
+            )
+            | (
+                "POST",
+                ["swarm", "init" | "join" | "leave" | "update" | "unlock"]
+                    | ["services" | "secrets" | "configs", "create"],
+            )
+            | (
+                "GET" | "DELETE",
+                ["networks" | "volumes", _] | ["services" | "nodes" | "tasks" | "secrets" | "configs", _],
+            )
+            | ("DELETE", ["containers", _])
+            | (
+                "GET",
+                [
+                    "containers",
+                    _,
+                    "json" | "top" | "logs" | "stats" | "changes" | "export" | "archive",
+                ] | ["exec", _, "json"],
+            )
+            | ("HEAD" | "PUT", ["containers", _, "archive"])
+            | (
+                "POST",
+                [
+                    "containers",
+                    _,
+                    "start"
+                        | "stop"
+                        | "restart"
+                        | "kill"
+                        | "wait"
+                        | "attach"
+                        | "resize"
+                        | "exec"
+                        | "rename"
+                        | "pause"
+                        | "unpause"
+                        | "update",
+                ],
+            )
+            | ("POST", ["exec", _, "start" | "resize"])
+            | ("GET", ["images", _, .., "json" | "history"])
+            | ("POST", ["images", _, .., "tag" | "push"])
+            | ("DELETE", ["images", _, ..])
+    )
 }

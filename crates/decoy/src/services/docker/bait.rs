@@ -7,7 +7,15 @@ use super::names::Reference;
 use super::store::{Container, Network, PATH, Status, Store};
 
 /// Image, container, command, ports inside and out, what it says.
-const SERVICES: &[(&str, &str, &str, &[(u16, u16)], &str)] = &[
+type Planted = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static [(u16, u16)],
+    &'static str,
+);
+
+const SERVICES: &[Planted] = &[
     (
         "nginx:1.25-alpine",
         "proxy",

@@ -6,8 +6,9 @@
 const MOST: usize = 1 << 20;
 const CONTROL: u8 = 0x80;
 const FIN: u8 = 1;
-/// No headers, as a stored block of zlib; the first is led by the head of the whole stream.
-const NO_HEADERS: [u8; 9] = [0, 4, 0, 0xfb, 0xff, 0, 0, 0, 0];
+/// No headers, as a stored block of zlib and an empty one, which is where a reader stops waiting for more; the first is led
+/// by the head of the whole stream.
+const NO_HEADERS: [u8; 14] = [0, 4, 0, 0xfb, 0xff, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 const ZLIB_HEAD: [u8; 2] = [0x78, 0x01];
 
 #[derive(Debug, PartialEq, Eq)]
@@ -106,7 +107,7 @@ mod tests {
     #[test]
     fn the_head_of_the_compressed_headers_is_sent_once() {
         let mut frames = Frames::default();
-        assert_eq!(frames.taken(1)[7], 15);
-        assert_eq!(frames.taken(3)[7], 13);
+        assert_eq!(frames.taken(1)[7], 20);
+        assert_eq!(frames.taken(3)[7], 18);
     }
 }
