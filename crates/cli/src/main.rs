@@ -18,6 +18,7 @@ mod fingerprint;
 mod graph;
 mod grid;
 mod habits;
+mod hashcat;
 mod http;
 mod identities;
 mod images;

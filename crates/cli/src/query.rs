@@ -12,6 +12,7 @@ use crate::exit::{Code, Coded as _, Failure, Result};
 use crate::feed::{self, clean};
 use crate::findings;
 use crate::habits;
+use crate::hashcat;
 use crate::output::{ago, say};
 use crate::portrait;
 use crate::when;
@@ -210,6 +211,9 @@ async fn attacker(cx: &Context, store: &Store, ip: std::net::IpAddr) -> Result {
 }
 
 pub async fn credentials(cx: &Context, asked: &args::Credentials) -> Result {
+    if let Some(args::CredentialsCommand::Export(asked)) = &asked.command {
+        return hashcat::export(cx, asked).await;
+    }
     let store = cx.record().await?;
     let filter = filter(&asked.filter)?;
     let now = OffsetDateTime::now_utc();
@@ -275,6 +279,10 @@ pub async fn credentials(cx: &Context, asked: &args::Credentials) -> Result {
 
 /// The filter a command line asks for.
 pub fn filter(asked: &args::Filter) -> Result<Filter> {
+    narrowed(&asked.narrow)
+}
+
+pub fn narrowed(asked: &args::Narrow) -> Result<Filter> {
     let now = OffsetDateTime::now_utc();
     let moment = |text: &Option<String>| text.as_deref().map(|text| when::parse(text, now)).transpose();
     Ok(Filter {

@@ -10,17 +10,8 @@ use uuid::Uuid;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Filters")]
 pub struct Filter {
-    #[arg(long, value_name = "IP")]
-    pub attacker: Option<IpAddr>,
-    #[arg(long, value_name = "NAME")]
-    pub decky: Option<Name>,
-    #[arg(long, value_name = "SLUG")]
-    pub service: Option<String>,
-    /// `10m`, `2h`, `7d` ago, or RFC 3339.
-    #[arg(long, value_name = "WHEN")]
-    pub since: Option<String>,
-    #[arg(long, value_name = "WHEN")]
-    pub until: Option<String>,
+    #[command(flatten)]
+    pub narrow: Narrow,
     /// At most that many rows, the newest.
     #[arg(long, default_value_t = 100)]
     pub limit: u32,
@@ -177,13 +168,54 @@ pub enum DecisionAction {
     Shunt,
 }
 
+/// Which rows, all of them.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Filters")]
+pub struct Narrow {
+    #[arg(long, value_name = "IP")]
+    pub attacker: Option<IpAddr>,
+    #[arg(long, value_name = "NAME")]
+    pub decky: Option<Name>,
+    #[arg(long, value_name = "SLUG")]
+    pub service: Option<String>,
+    /// `10m`, `2h`, `7d` ago, or RFC 3339.
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<String>,
+    #[arg(long, value_name = "WHEN")]
+    pub until: Option<String>,
+}
+
 #[derive(Debug, Args)]
 pub struct Credentials {
+    #[command(subcommand)]
+    pub command: Option<CredentialsCommand>,
     /// Only secrets seen on several deckies or from several addresses.
     #[arg(long)]
     pub reused: bool,
     #[command(flatten)]
     pub filter: Filter,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CredentialsCommand {
+    /// All answers to challenges, as lines a password is guessed from offline; what has no such line is counted.
+    Export(CredentialsExport),
+}
+
+#[derive(Debug, Args)]
+pub struct CredentialsExport {
+    #[arg(long, value_enum)]
+    pub format: ExportFormat,
+    /// Only lines of that mode: hashcat takes one at a time.
+    #[arg(long, value_name = "NUMBER")]
+    pub mode: Option<u32>,
+    #[command(flatten)]
+    pub filter: Narrow,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    Hashcat,
 }
 
 #[derive(Debug, Args)]
