@@ -26,6 +26,8 @@ pub(crate) enum Kind {
     String,
     And,
     Or,
+    /// The first there is, in MySQL.
+    First,
 }
 
 /// What the aggregate of that name over that type is, its result and the type its argument is taken as.
@@ -49,6 +51,7 @@ pub(crate) fn find(name: &str, arg: Option<Type>, star: bool) -> Option<(Kind, T
         },
         "min" => (Kind::Min, plain, plain),
         "max" => (Kind::Max, plain, plain),
+        "group_concat" => (Kind::String, Type::TEXT, Type::TEXT),
         "array_agg" => (Kind::Array, plain.array(), plain),
         "string_agg" => (
             Kind::String,
@@ -63,6 +66,7 @@ pub(crate) fn find(name: &str, arg: Option<Type>, star: bool) -> Option<(Kind, T
 
 pub(crate) fn is_aggregate(name: &str) -> bool {
     let all = [
+        "group_concat",
         "count",
         "sum",
         "avg",
@@ -161,6 +165,7 @@ fn reduced(cx: &Cx<'_>, kind: Kind, values: Vec<Value>, separator: Option<Value>
         }
         Kind::And => Value::Bool(values.iter().all(Value::is_true)),
         Kind::Or => Value::Bool(values.iter().any(Value::is_true)),
+        Kind::First => values.into_iter().next().unwrap_or(Value::Null),
         Kind::CountRows | Kind::Count => Value::Null,
     })
 }

@@ -5,6 +5,8 @@ pub struct TypeName {
     pub name: String,
     pub modifiers: Vec<i32>,
     pub array: bool,
+    /// As MySQL shows it, `int(11) unsigned`; empty elsewhere.
+    pub declared: String,
     pub at: usize,
 }
 
@@ -14,6 +16,8 @@ pub enum Expr {
     Bool(bool),
     Number(String),
     String(String),
+    /// `0x41`.
+    Bytes(Vec<u8>),
     Param(usize),
     Default,
     /// `a`, `t.a`, `s.t.a`.
@@ -351,6 +355,8 @@ pub enum Statement {
     },
     /// What is taken and has no effect here that could be seen: its tag, and the relations that must exist.
     Accepted(&'static str, Vec<Path>),
+    /// What only MySQL has.
+    Mysql(Box<Mysql>),
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -388,4 +394,70 @@ pub enum DropKind {
     Function,
     Extension,
     Type,
+}
+
+/// Statements of MySQL alone.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Mysql {
+    Use(String),
+    Show(Show),
+    /// Variables and what they are set to; none is DEFAULT.
+    Set(Vec<(String, Option<Expr>)>),
+    /// `SELECT ... INTO OUTFILE`; true when DUMPFILE, and how fields and lines end.
+    Into(Box<Query>, String, bool, Lines),
+    /// `SELECT ... INTO @a, @b`.
+    Keep(Box<Query>, Vec<String>),
+    Load {
+        path: String,
+        /// The file is the client's, not the server's.
+        local: bool,
+        table: Path,
+        columns: Vec<String>,
+        lines: Lines,
+    },
+    CreateDatabase {
+        name: String,
+        if_not_exists: bool,
+        replace: bool,
+    },
+    DropDatabase(String, bool),
+    /// `REPLACE INTO`, or `INSERT ... ON DUPLICATE KEY UPDATE`.
+    Upsert {
+        insert: Box<Statement>,
+        set: Vec<(String, Expr)>,
+    },
+    /// `CREATE FUNCTION ... SONAME`: its name and the library.
+    Plugin(String, String),
+    /// Accounts: the statement's words and the account's name; a password where one is set.
+    Account {
+        verb: &'static str,
+        user: String,
+        password: Option<String>,
+    },
+    /// `CREATE INDEX` and the like on a table that must exist.
+    Explain(Box<Statement>),
+    Kill(i64),
+    Do(Vec<Expr>),
+}
+
+/// How a file of rows is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lines {
+    pub field: String,
+    pub enclosed: String,
+    pub escaped: String,
+    pub line: String,
+    pub ignore: usize,
+}
+
+/// A listing, with its LIKE or WHERE.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Show {
+    pub what: &'static str,
+    pub full: bool,
+    pub schema: Option<String>,
+    pub name: Option<Path>,
+    pub like: Option<String>,
+    /// The text of what is after WHERE.
+    pub filter: Option<String>,
 }

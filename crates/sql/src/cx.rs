@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use crate::catalog;
 use crate::datetime::EPOCH;
+use crate::dialect::Dialect;
 use crate::error::Error;
 use crate::store::{Cluster, Database, PG_CATALOG, Relation};
 use crate::text::Names;
@@ -57,6 +58,8 @@ pub struct Persona {
     pub server_address: String,
     pub pid: u32,
     pub locale: String,
+    pub dialect: Dialect,
+    pub hostname: String,
 }
 
 /// What a statement did beside giving rows.
@@ -100,6 +103,14 @@ pub(crate) struct State {
     pub(crate) query: RefCell<String>,
     /// What `currval` gives, by sequence.
     pub(crate) drawn: RefCell<BTreeMap<u32, i64>>,
+    /// The database at hand, in MySQL.
+    pub(crate) schema: RefCell<Option<String>>,
+    /// Variables of the client's own, in MySQL.
+    pub(crate) variables: RefCell<BTreeMap<String, Value>>,
+    /// The first number a statement drew, the rows it changed and the rows it found, in MySQL.
+    pub(crate) inserted: Cell<i64>,
+    pub(crate) changed: Cell<i64>,
+    pub(crate) found: Cell<i64>,
 }
 
 pub(crate) struct Cx<'a> {
@@ -178,6 +189,12 @@ impl<'a> Cx<'a> {
 
     /// Schemas names are looked for in, those of the product itself first.
     pub(crate) fn search_path(&self) -> Vec<u32> {
+        if self.state.persona.dialect.is_mysql() {
+            let schema = self.state.schema.borrow();
+            let schema = schema.as_deref();
+            let found = schema.and_then(|name| self.with_database(|database| database.schema(name)).flatten());
+            return [PG_CATALOG].into_iter().chain(found).collect();
+        }
         let path = self.setting("search_path").unwrap_or_default();
         let user = self
             .cluster

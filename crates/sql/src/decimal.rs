@@ -58,6 +58,10 @@ impl Decimal {
         i64::try_from(self.round(0)?.digits).ok()
     }
 
+    pub(crate) fn scale(self) -> u32 {
+        self.scale
+    }
+
     pub(crate) fn is_zero(self) -> bool {
         self.digits == 0
     }

@@ -11,6 +11,10 @@ pub(crate) enum Kind {
     },
     Number(String),
     String(String),
+    /// `0x41`, in MySQL.
+    Bytes(Vec<u8>),
+    /// `@x`, `@@x`, in MySQL.
+    Variable(String),
     /// `$1`.
     Param(usize),
     Op(String),

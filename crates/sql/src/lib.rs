@@ -1,4 +1,4 @@
-//! A small SQL engine over tables in memory, in the dialect of PostgreSQL. Pure: no sockets, files, clock or chance of
+//! A small SQL engine over tables in memory, in the dialects of PostgreSQL and MySQL. Pure: no sockets, files, clock or chance of
 //! its own; what it needs of them comes through [`Host`].
 //!
 //! [`parse`] reads statements, `bind` finds out what they mean, `exec` carries them out over a [`Cluster`], whose copies
@@ -14,11 +14,13 @@ mod copy;
 mod cx;
 mod datetime;
 mod decimal;
+mod dialect;
 mod error;
 mod eval;
 mod exec;
 mod function;
 mod lex;
+pub mod mysql;
 mod operator;
 pub mod parse;
 mod pattern;
@@ -33,6 +35,7 @@ mod value;
 pub use catalog::settings::TOLD;
 pub use cx::{Act, FileError, Host, Notice, Persona};
 pub use datetime::EPOCH;
+pub use dialect::Dialect;
 pub use error::Error;
 pub use plan::Column;
 pub use session::{Answer, Phase, Prepared, Session};

@@ -15,6 +15,8 @@ pub(crate) const PUBLIC: u32 = 2200;
 pub(crate) const INFORMATION_SCHEMA: u32 = 13207;
 /// The first number of an object that is not the product's own.
 const FIRST_OID: u32 = 16_384;
+/// The one database of the engine that stands for a MySQL server: its databases are schemas of it.
+pub(crate) const MYSQL: &str = "def";
 /// Bytes that may be written into one copy of a server.
 const MOST_WRITTEN: usize = 8 << 20;
 /// Relations one database may hold.
@@ -111,6 +113,8 @@ pub(crate) struct Column {
     pub(crate) modifier: i32,
     pub(crate) not_null: bool,
     pub(crate) default: Option<Default>,
+    /// The type as MySQL shows it; empty elsewhere.
+    pub(crate) declared: String,
 }
 
 #[derive(Clone, Debug)]
@@ -205,6 +209,32 @@ impl Cluster {
             });
         }
         cluster
+    }
+
+    /// As MySQL's own initialization leaves it.
+    pub fn mysql() -> Self {
+        let mut cluster = Self::new();
+        cluster.databases.clear();
+        for role in &mut cluster.roles {
+            role.name = "root".into();
+        }
+        let oid = cluster.new_oid();
+        let mut database = Database::new(oid, MYSQL, SUPERUSER);
+        database.schemas.clear();
+        cluster.databases.push(database);
+        cluster
+    }
+
+    /// A database of a MySQL server.
+    pub fn add_schema(&mut self, name: &str, owner: u32) {
+        let oid = self.new_oid();
+        if let Some(database) = self.databases.first_mut() {
+            database.schemas.push(Schema {
+                oid,
+                name: name.to_owned(),
+                owner,
+            });
+        }
     }
 
     pub(crate) fn new_oid(&mut self) -> u32 {

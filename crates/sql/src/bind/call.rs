@@ -2,7 +2,7 @@
 
 use super::{Binder, Scope, Typed};
 use crate::aggregate;
-use crate::ast::Call;
+use crate::ast::{Call, Expr};
 use crate::cast;
 use crate::error::Error;
 use crate::function::{self, Resolved};
@@ -14,6 +14,12 @@ use crate::value::Value;
 
 impl Binder<'_, '_> {
     pub(crate) fn call(&self, call: &Call, scope: &Scope<'_>) -> Result<Typed, Error> {
+        let folded;
+        let mut call = call;
+        if self.is_mysql() {
+            folded = self.mysql_call(call);
+            call = &folded;
+        }
         if aggregate::is_aggregate(&call.name) && !call.over {
             return self.aggregate(call, scope);
         }
@@ -26,7 +32,31 @@ impl Binder<'_, '_> {
             .map(|arg| self.expr(arg, scope))
             .collect::<Result<_, _>>()?;
         match call.name.as_str() {
-            "coalesce" => {
+            "if" if self.is_mysql() && args.len() == 3 => {
+                let mut args = args.into_iter();
+                let condition = args.next().map(|typed| self.truth(typed));
+                let (mut both, ty) = self.alike(args.collect(), "IF")?;
+                let otherwise = both.pop().map_or(Node::Const(Value::Null), |typed| typed.node);
+                let then = both.pop().map_or(Node::Const(Value::Null), |typed| typed.node);
+                let node = Node::Case {
+                    whens: condition.map(|condition| (condition, then)).into_iter().collect(),
+                    otherwise: Box::new(otherwise),
+                };
+                Ok(Typed::new(node, ty))
+            }
+            "date_add" | "adddate" | "date_sub" | "subdate" if self.is_mysql() => {
+                let [moment, span] = <[Typed; 2]>::try_from(args).map_err(|_| self.no_function(call, &[]))?;
+                if span.ty != Type::INTERVAL {
+                    return Err(self.no_function(call, &[moment.ty, span.ty]));
+                }
+                let op = if matches!(call.name.as_str(), "date_add" | "adddate") {
+                    "+"
+                } else {
+                    "-"
+                };
+                self.operated(op, moment, span, call.at)
+            }
+            "coalesce" | "ifnull" if call.name == "coalesce" || self.is_mysql() => {
                 let (args, ty) = self.alike(args, "COALESCE")?;
                 let nodes = args.into_iter().map(|typed| typed.node).collect();
                 Ok(Typed::new(Node::Coalesce(nodes), ty))
@@ -69,6 +99,33 @@ impl Binder<'_, '_> {
         }
     }
 
+    /// A call as the engine knows it.
+    fn mysql_call(&self, call: &Call) -> Call {
+        let mut call = call.clone();
+        call.name.make_ascii_lowercase();
+        if call.name == "group_concat" {
+            let separator = match call.args.last() {
+                Some(Expr::String(text)) if call.args.len() > 1 => Some(text.clone()),
+                _ => None,
+            };
+            if separator.is_some() {
+                call.args.pop();
+            }
+            if call.args.len() > 1 {
+                let inner = Call {
+                    name: "concat".into(),
+                    args: std::mem::take(&mut call.args),
+                    order: Vec::new(),
+                    distinct: false,
+                    ..call.clone()
+                };
+                call.args = vec![Expr::Call(inner)];
+            }
+            call.args.push(Expr::String(separator.unwrap_or_else(|| ",".into())));
+        }
+        call
+    }
+
     fn no_function(&self, call: &Call, types: &[Type]) -> Error {
         let shown: Vec<_> = types.iter().map(|ty| ty.title()).collect();
         let schema = call
@@ -82,11 +139,13 @@ impl Binder<'_, '_> {
 
     fn applied_call(&self, call: &Call, args: Vec<Typed>) -> Result<Typed, Error> {
         let types: Vec<Type> = args.iter().map(|arg| arg.ty).collect();
-        if let Some(resolved) = function::resolve(&call.name, &types) {
+        let name = call.name.to_ascii_lowercase();
+        if let Some(resolved) = function::resolve(self.cx.state.persona.dialect, &name, &types) {
             return self.resolved(resolved, args);
         }
         // `int4(x)` is a cast.
-        if let ([_], Some(ty)) = (types.as_slice(), Type::named(&call.name))
+        if !self.is_mysql()
+            && let ([_], Some(ty)) = (types.as_slice(), Type::named(&call.name))
             && let Some(arg) = args.into_iter().next()
             && let Some(typed) = self.converted(arg, ty, cast::is_explicit, true)?
         {
@@ -104,7 +163,7 @@ impl Binder<'_, '_> {
 
     pub(super) fn applied(&self, name: &str, args: Vec<Typed>, at: usize) -> Result<Typed, Error> {
         let types: Vec<Type> = args.iter().map(|arg| arg.ty).collect();
-        match function::resolve(name, &types) {
+        match function::resolve(self.cx.state.persona.dialect, name, &types) {
             Some(resolved) => self.resolved(resolved, args),
             None => Err(self.fail("42883", format!("function {name} does not exist"), at)),
         }
@@ -115,6 +174,7 @@ impl Binder<'_, '_> {
         let mut nodes = Vec::with_capacity(args.len());
         for (arg, ty) in args.into_iter().zip(&resolved.args) {
             let arg = if *ty == function::ANY { self.known(arg)? } else { arg };
+            let arg = if self.is_mysql() { self.counted(arg) } else { arg };
             let as_is = *ty == function::ANY || arg.ty == *ty;
             nodes.push(if as_is { arg.node } else { self.implicit(arg, *ty)?.node });
         }
@@ -159,6 +219,11 @@ impl Binder<'_, '_> {
         let types: Vec<Type> = args.iter().map(|arg| arg.ty).collect();
         let Some((kind, result, taken)) = aggregate::find(&call.name, types.first().copied(), call.star) else {
             return Err(self.no_function(call, &types));
+        };
+        let types = if self.is_mysql() && kind != aggregate::Kind::String {
+            types.into_iter().take(1).collect()
+        } else {
+            types
         };
         if types.len() != usize::from(!call.star) + usize::from(kind == aggregate::Kind::String) {
             return Err(self.no_function(call, &types));

@@ -1,8 +1,9 @@
 //! Columns and parameters by their names.
 
 use super::{Binder, Placed, Scope, Typed};
+use crate::aggregate;
 use crate::error::Error;
-use crate::plan::Node;
+use crate::plan::{Aggregate, Node};
 use crate::types::Type;
 
 // === impl Binder ===
@@ -27,15 +28,21 @@ impl Binder<'_, '_> {
             [.., table, name] => (name, Some(table)),
             [] => return Err(Error::syntax("syntax error")),
         };
+        let dialect = self.cx.state.persona.dialect;
         let mut level = Some(scope);
         let mut up = 0;
         while let Some(scope) = level {
             let tables = scope
                 .tables
                 .iter()
-                .filter(|named| table.is_none_or(|table| named.alias == *table));
+                .filter(|named| table.is_none_or(|table| dialect.same_column(&named.alias, table)));
             let mut found: Vec<&Placed> = tables
-                .flat_map(|named| named.columns.iter().filter(|placed| placed.column.name == *name))
+                .flat_map(|named| {
+                    named
+                        .columns
+                        .iter()
+                        .filter(|placed| dialect.same_column(&placed.column.name, name))
+                })
                 .collect();
             if found.len() > 1 {
                 found.retain(|placed| !placed.hidden);
@@ -48,7 +55,7 @@ impl Binder<'_, '_> {
             let whole = scope
                 .tables
                 .iter()
-                .find(|named| table.is_none() && named.alias == *name);
+                .find(|named| table.is_none() && !dialect.is_mysql() && named.alias == *name);
             if let Some(named) = whole {
                 let seen = named.columns.iter().filter(|placed| !placed.hidden);
                 let nodes: Vec<Node> = seen.map(|placed| Node::Column { up, at: placed.at }).collect();
@@ -62,6 +69,12 @@ impl Binder<'_, '_> {
             }
             level = scope.up;
             up += 1;
+        }
+        if dialect.is_mysql() {
+            let shown = table.map_or_else(|| name.clone(), |table| format!("{table}.{name}"));
+            let mut error = self.fail("42703", format!("column {shown} does not exist"), at);
+            error.context = Some(self.clause.get().to_owned());
+            return Err(error);
         }
         Err(match (table, level) {
             (None, _) => self.fail("42703", format!("column \"{name}\" does not exist"), at),
@@ -82,6 +95,28 @@ impl Binder<'_, '_> {
         scope: &Scope<'_>,
     ) -> Result<Typed, Error> {
         let mut place = placed.at;
+        // MySQL gives any row's value of a column that is not grouped by.
+        if self.is_mysql()
+            && up == 0
+            && let Some(grouping) = &mut *scope.grouping.borrow_mut()
+        {
+            let same = |typed: &Typed| matches!(typed.node, Node::Column { up: 0, at } if at == placed.at);
+            let key = grouping.keys.iter().position(|(_, typed)| same(typed));
+            let at = key.unwrap_or_else(|| {
+                grouping.aggregates.push(Aggregate {
+                    kind: aggregate::Kind::First,
+                    args: vec![Node::Column { up: 0, at: placed.at }],
+                    distinct: false,
+                    order: Vec::new(),
+                    filter: None,
+                });
+                grouping.keys.len() + grouping.aggregates.len() - 1
+            });
+            return Ok(Typed {
+                modifier: placed.column.modifier,
+                ..Typed::new(Node::Column { up, at }, placed.column.ty)
+            });
+        }
         if let Some(grouping) = &*scope.grouping.borrow() {
             let same = |typed: &Typed| matches!(typed.node, Node::Column { up: 0, at } if at == placed.at);
             let Some(key) = grouping.keys.iter().position(|(_, typed)| same(typed)) else {

@@ -20,8 +20,12 @@ impl Binder<'_, '_> {
         match expr {
             Expr::Null => Ok(Typed::constant(Value::Null, Type::UNKNOWN)),
             Expr::Bool(b) => Ok(Typed::constant(Value::Bool(*b), Type::BOOL)),
-            Expr::Number(text) => number(text),
+            Expr::Number(text) => number(text, self.is_mysql()),
             Expr::String(text) => Ok(Typed::constant(Value::text(text), Type::UNKNOWN)),
+            Expr::Bytes(bytes) => Ok(match std::str::from_utf8(bytes) {
+                Ok(text) => Typed::constant(Value::text(text), Type::TEXT),
+                Err(_) => Typed::constant(Value::Bytes(bytes.as_slice().into()), Type::BYTEA),
+            }),
             Expr::Param(number) => self.param(*number),
             Expr::Default => Err(Error::syntax("DEFAULT is not allowed in this context")),
             Expr::Column(path, at) => self.column(path, *at, scope),
@@ -85,6 +89,16 @@ impl Binder<'_, '_> {
 
     fn compound(&self, expr: &Expr, scope: &Scope<'_>) -> Result<Typed, Error> {
         match expr {
+            Expr::In(left, list, not, at) if self.is_mysql() => {
+                let left = self.expr(left, scope)?;
+                let mut any = Vec::with_capacity(list.len());
+                for one in list {
+                    any.push(self.operated("=", left.clone(), self.expr(one, scope)?, *at)?.node);
+                }
+                let node = Node::Or(any);
+                let node = if *not { Node::Not(Box::new(node)) } else { node };
+                Ok(Typed::new(node, Type::BOOL))
+            }
             Expr::In(left, list, not, at) => {
                 let left = self.expr(left, scope)?;
                 let mut ty = left.ty;
@@ -102,8 +116,10 @@ impl Binder<'_, '_> {
                 let mut plan = self.query(query, Some(scope))?;
                 let mut node = left.node;
                 if let (Some(column), false) = (plan.columns.first(), left.ty == Type::RECORD) {
-                    let ty = operator::common(left.ty, column.ty)
-                        .ok_or_else(|| self.no_operator("=", left.ty, column.ty, 0))?;
+                    let ty = match operator::common(left.ty, column.ty) {
+                        None if self.is_mysql() => Type::TEXT,
+                        common => common.ok_or_else(|| self.no_operator("=", left.ty, column.ty, 0))?,
+                    };
                     node = self.implicit(Typed { node, ..left }, ty)?.node;
                     plan = self.as_types(plan, &[ty])?;
                 }
@@ -277,6 +293,12 @@ impl Binder<'_, '_> {
         let typed = self.expr(inner, scope)?;
         let from = typed.ty;
         let place = crate::lex::place(self.text, name.at);
+        if self.is_mysql() {
+            let typed = self.lenient(typed, ty);
+            return Ok(self
+                .cast(typed.clone(), ty, modifier, |_, _| true, true)?
+                .unwrap_or(typed));
+        }
         match self.cast(typed, ty, modifier, cast::is_explicit, true) {
             Ok(Some(typed)) => Ok(typed),
             Ok(None) => {
@@ -324,7 +346,13 @@ fn same(one: &Expr, two: &Expr) -> bool {
     }
 }
 
-fn number(text: &str) -> Result<Typed, Error> {
+fn number(text: &str, floats: bool) -> Result<Typed, Error> {
+    if floats
+        && text.contains('e')
+        && let Ok(n) = text.parse::<f64>()
+    {
+        return Ok(Typed::constant(Value::Float(n), Type::FLOAT8));
+    }
     if let Ok(n) = text.parse::<i64>() {
         let ty = if i32::try_from(n).is_ok() {
             Type::INT4

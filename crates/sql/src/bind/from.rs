@@ -186,6 +186,13 @@ impl Binder<'_, '_> {
     }
 
     pub(crate) fn missing(&self, path: &Path) -> Error {
+        if self.is_mysql() {
+            let current = self.cx.state.schema.borrow();
+            return match path.schema.as_deref().or(current.as_deref()) {
+                None => Error::new("3F000", "no schema has been selected"),
+                Some(schema) => Error::new("42P01", format!("relation \"{schema}.{}\" does not exist", path.name)),
+            };
+        }
         let name = match &path.schema {
             Some(schema) => format!("{schema}.{}", path.name),
             None => path.name.clone(),

@@ -11,7 +11,7 @@ mod sort;
 
 pub(crate) use from::column;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::ast::Expr;
@@ -28,6 +28,8 @@ pub(crate) struct Binder<'a, 'c> {
     pub(crate) text: &'a str,
     /// Types of `$1` and so on; none is not known yet.
     pub(crate) params: RefCell<Vec<Option<Type>>>,
+    /// The part of the query at hand, as MySQL's refusals name it.
+    pub(crate) clause: Cell<&'static str>,
 }
 
 /// An expression understood.
@@ -103,6 +105,7 @@ impl<'a, 'c> Binder<'a, 'c> {
             cx,
             text,
             params: RefCell::new(params),
+            clause: Cell::new("field list"),
         }
     }
 
@@ -174,6 +177,9 @@ impl<'a, 'c> Binder<'a, 'c> {
 
     /// As that type where it is taken so unasked; else as it is.
     pub(crate) fn implicit(&self, typed: Typed, to: Type) -> Result<Typed, Error> {
+        if self.is_mysql() {
+            return Ok(self.lenient(typed, to));
+        }
         match self.converted(typed.clone(), to, cast::is_implicit, false)? {
             Some(typed) => Ok(typed),
             None => {
@@ -194,6 +200,9 @@ impl<'a, 'c> Binder<'a, 'c> {
 
     /// All of one type: that of `CASE`, `COALESCE`, arrays, `UNION`.
     pub(crate) fn alike(&self, all: Vec<Typed>, what: &str) -> Result<(Vec<Typed>, Type), Error> {
+        if self.is_mysql() {
+            return Ok(self.mysql_alike(all));
+        }
         let mut ty = Type::UNKNOWN;
         for typed in &all {
             ty = crate::operator::common(ty, typed.ty)
@@ -222,6 +231,9 @@ impl<'a, 'c> Binder<'a, 'c> {
     /// A condition.
     pub(crate) fn condition(&self, expr: &Expr, scope: &Scope<'_>, what: &str) -> Result<Node, Error> {
         let typed = self.expr(expr, scope)?;
+        if self.is_mysql() {
+            return Ok(self.truth(typed));
+        }
         let found = typed.ty;
         match self.converted(typed, Type::BOOL, |from, _| from == Type::UNKNOWN, false)? {
             Some(typed) => Ok(typed.node),

@@ -25,7 +25,7 @@ impl Binder<'_, '_> {
                 self.operated("-", none, operand, at)
             }
             "-" => self.operated("-", zero, operand, at),
-            "~" if operand.ty.is_integer() => {
+            "~" if operand.ty.is_integer() || self.is_mysql() => {
                 self.operated("#", operand, Typed::constant(Value::Int(-1), Type::INT4), at)
             }
             "@" => self.applied("abs", vec![operand], at),
@@ -47,6 +47,14 @@ impl Binder<'_, '_> {
     }
 
     pub(crate) fn operated(&self, op: &str, left: Typed, right: Typed, at: usize) -> Result<Typed, Error> {
+        if self.is_mysql() {
+            return self.mysql_operated(op, left, right, at);
+        }
+        self.operated_as(op, left, right, at)
+    }
+
+    /// With both sides as they are.
+    pub(crate) fn operated_as(&self, op: &str, left: Typed, right: Typed, at: usize) -> Result<Typed, Error> {
         if left.ty == Type::RECORD && right.ty == Type::RECORD && op == "=" {
             let args = vec![left.node, right.node];
             return Ok(called(operator::EQUAL, args, Type::BOOL));

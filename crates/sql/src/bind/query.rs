@@ -132,7 +132,7 @@ impl Binder<'_, '_> {
             ast::Body::Select(select) => self.select(select, order, up, known),
             ast::Body::Values(rows) => {
                 let (rows, columns) = self.values(rows, up)?;
-                let order = sorts(order, &columns)?;
+                let order = sorts(order, &columns, self.cx.state.persona.dialect)?;
                 Ok(Part {
                     body: Body::Values(rows),
                     columns,
@@ -142,7 +142,7 @@ impl Binder<'_, '_> {
             ast::Body::Query(query) => {
                 let plan = self.query_open(query, up, known)?;
                 let columns = plan.columns.clone();
-                let order = sorts(order, &columns)?;
+                let order = sorts(order, &columns, self.cx.state.persona.dialect)?;
                 Ok(Part {
                     body: Body::Query(Rc::new(plan)),
                     columns,
@@ -193,7 +193,7 @@ impl Binder<'_, '_> {
                 columns
                     .iter_mut()
                     .for_each(|column| (column.table, column.place) = (0, 0));
-                let order = sorts(order, &columns)?;
+                let order = sorts(order, &columns, self.cx.state.persona.dialect)?;
                 Ok(Part {
                     body: Body::Set {
                         op: *op,

@@ -36,7 +36,11 @@ impl Binder<'_, '_> {
             let mut ty = Type::UNKNOWN;
             for one in typed.iter().map(|row| &row[at]).filter(|one| one.ty != Type::VOID) {
                 let both = (ty, one.ty) == (Type::UNKNOWN, Type::UNKNOWN);
-                let common = if both { Some(ty) } else { operator::common(ty, one.ty) };
+                let common = if both {
+                    Some(ty)
+                } else {
+                    operator::common(ty, one.ty).or(self.is_mysql().then_some(Type::UNKNOWN))
+                };
                 ty = common.ok_or_else(|| {
                     let message = format!("VALUES types {} and {} cannot be matched", ty.title(), one.ty.title());
                     Error::new("42804", message).raised("parse_coerce.c", 1512, "select_common_type")
@@ -66,10 +70,12 @@ impl Binder<'_, '_> {
         scope.commons = known.to_vec();
         let (mut from, mut start) = (Vec::new(), 0);
         for item in &select.from {
+            self.clause.set("on clause");
             let source = self.source(item, &mut scope, start)?;
             start += source.width;
             from.push(source);
         }
+        self.clause.set("where clause");
         let filters = match &select.filter {
             None => Vec::new(),
             Some(filter) => {
@@ -87,19 +93,28 @@ impl Binder<'_, '_> {
                 parts.into_iter().map(|node| (needs(&node), node)).collect()
             }
         };
+        self.clause.set("group statement");
         self.group(select, order, &scope)?;
+        self.clause.set("field list");
         let (mut out, mut columns) = (Vec::new(), Vec::new());
         for item in &select.items {
             self.item(item, &scope, &mut out, &mut columns)?;
         }
         let seen = out.len();
+        self.clause.set("having clause");
         let having = match &select.having {
+            Some(having) if self.is_mysql() => {
+                let having = named(having, &select.items);
+                Some(self.condition(&having, &scope, "HAVING")?)
+            }
             Some(having) => Some(self.condition(having, &scope, "HAVING")?),
             None => None,
         };
+        self.clause.set("order clause");
         let mut sorted = Vec::new();
         for one in order {
             let at = self.sort_place(&one.expr, &select.items, &scope, &columns, &mut out, seen)?;
+            let at = self.folded_place(at, &mut out);
             sorted.push(Sort {
                 at,
                 descending: one.descending,
@@ -110,6 +125,7 @@ impl Binder<'_, '_> {
         for expr in &select.distinct_on {
             distinct_on.push(self.sort_place(expr, &select.items, &scope, &columns, &mut out, seen)?);
         }
+        self.clause.set("field list");
         let group = scope.grouping.borrow_mut().take().map(|grouping| Group {
             keys: grouping.keys.into_iter().map(|(_, typed)| typed.node).collect(),
             aggregates: grouping.aggregates,
@@ -185,14 +201,21 @@ impl Binder<'_, '_> {
     ) -> Result<(), Error> {
         match item {
             Item::Star(table, at) => {
-                let tables = scope
-                    .tables
-                    .iter()
-                    .filter(|named| table.as_ref().is_none_or(|table| named.alias == *table));
+                let dialect = self.cx.state.persona.dialect;
+                let tables = scope.tables.iter().filter(|named| {
+                    table
+                        .as_ref()
+                        .is_none_or(|table| dialect.same_column(&named.alias, table))
+                });
                 let mut any = false;
                 for placed in tables.flat_map(|named| &named.columns).filter(|placed| !placed.hidden) {
                     any = true;
                     let expr = Expr::Column(vec![placed.column.name.clone()], *at);
+                    if self.is_mysql() && scope.grouping.borrow().is_some() {
+                        out.push(self.expr(&expr, scope)?);
+                        columns.push(placed.column.clone());
+                        continue;
+                    }
                     let node = match &*scope.grouping.borrow() {
                         None => Node::Column { up: 0, at: placed.at },
                         Some(_) => return self.expr(&expr, scope).map(|_| ()),
@@ -238,6 +261,26 @@ impl Binder<'_, '_> {
                 Ok(())
             }
         }
+    }
+}
+
+/// HAVING may speak of what is put out by the name it was given.
+fn named(expr: &Expr, items: &[Item]) -> Expr {
+    let again = |expr: &Expr| Box::new(named(expr, items));
+    match expr {
+        Expr::Column(path, _) if path.len() == 1 => {
+            let meant = items.iter().find_map(|item| match item {
+                Item::Expr(inner, Some(alias)) if alias.eq_ignore_ascii_case(&path[0]) => Some(inner.clone()),
+                _ => None,
+            });
+            meant.unwrap_or_else(|| expr.clone())
+        }
+        Expr::Binary(op, left, right, at) => Expr::Binary(op.clone(), again(left), again(right), *at),
+        Expr::And(parts) => Expr::And(parts.iter().map(|part| named(part, items)).collect()),
+        Expr::Or(parts) => Expr::Or(parts.iter().map(|part| named(part, items)).collect()),
+        Expr::Not(inner) => Expr::Not(again(inner)),
+        Expr::IsNull(inner, not) => Expr::IsNull(again(inner), *not),
+        other => other.clone(),
     }
 }
 

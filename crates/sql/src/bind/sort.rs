@@ -2,6 +2,7 @@
 
 use super::{Binder, Scope, Typed};
 use crate::ast::{Expr, Item, Order};
+use crate::dialect::Dialect;
 use crate::error::Error;
 use crate::plan::{Column, Sort};
 
@@ -18,7 +19,7 @@ impl Binder<'_, '_> {
         out: &mut Vec<Typed>,
         seen: usize,
     ) -> Result<usize, Error> {
-        if let Some(at) = place_of(expr, &columns[..seen])? {
+        if let Some(at) = place_of(expr, &columns[..seen], self.cx.state.persona.dialect)? {
             return Ok(at);
         }
         let same = items
@@ -31,10 +32,22 @@ impl Binder<'_, '_> {
         out.push(typed);
         Ok(out.len() - 1)
     }
+
+    /// The same place, or in MySQL that of the text without its case.
+    pub(super) fn folded_place(&self, at: usize, out: &mut Vec<Typed>) -> usize {
+        match out.get(at) {
+            Some(typed) if self.is_mysql() && typed.ty.is_text() => {
+                let folded = self.folded(typed.clone());
+                out.push(folded);
+                out.len() - 1
+            }
+            _ => at,
+        }
+    }
 }
 
 /// A column put out, by number or name.
-fn place_of(expr: &Expr, columns: &[Column]) -> Result<Option<usize>, Error> {
+fn place_of(expr: &Expr, columns: &[Column], dialect: Dialect) -> Result<Option<usize>, Error> {
     match expr {
         Expr::Number(text) if !text.contains('.') => {
             let at = text.parse::<usize>().ok().and_then(|at| at.checked_sub(1));
@@ -49,13 +62,15 @@ fn place_of(expr: &Expr, columns: &[Column]) -> Result<Option<usize>, Error> {
                 ),
             }
         }
-        Expr::Column(path, _) if path.len() == 1 => Ok(columns.iter().position(|column| column.name == path[0])),
+        Expr::Column(path, _) if path.len() == 1 => Ok(columns
+            .iter()
+            .position(|column| dialect.same_column(&column.name, &path[0]))),
         _ => Ok(None),
     }
 }
 
-pub(super) fn sorts(order: &[Order], columns: &[Column]) -> Result<Vec<Sort>, Error> {
-    let sorts = order.iter().map(|one| match place_of(&one.expr, columns)? {
+pub(super) fn sorts(order: &[Order], columns: &[Column], dialect: Dialect) -> Result<Vec<Sort>, Error> {
+    let sorts = order.iter().map(|one| match place_of(&one.expr, columns, dialect)? {
         Some(at) => Ok(Sort {
             at,
             descending: one.descending,

@@ -16,6 +16,7 @@ use crate::store::{Column, Kind, Row};
 use crate::types::Type;
 use crate::value::Value;
 
+static MYSQL: &str = include_str!("../../../../templates/services/mysql/relations.tsv");
 static RELATIONS: &str = include_str!("../../../../templates/services/postgres/relations.tsv");
 
 /// A table or view of the product's own.
@@ -26,13 +27,15 @@ pub(crate) struct Listed {
     pub(crate) row_type: u32,
     pub(crate) kind: &'static str,
     pub(crate) columns: Vec<(&'static str, Type)>,
+    /// Types as MySQL declares them; none elsewhere.
+    pub(crate) declared: Vec<&'static str>,
     /// Columns that are never NULL.
     required: Vec<bool>,
 }
 
 /// Rows of a listed relation: columns that are not named have what stands for nothing.
-struct Rows<'a> {
-    listed: &'a Listed,
+pub(crate) struct Rows<'a> {
+    pub(crate) listed: &'a Listed,
     places: HashMap<&'static str, usize>,
     rows: Vec<Row>,
 }
@@ -50,6 +53,30 @@ const SECRET: &[&str] = &[
 pub(crate) fn all() -> &'static [Listed] {
     static ALL: OnceLock<Vec<Listed>> = OnceLock::new();
     ALL.get_or_init(|| RELATIONS.lines().filter_map(parse).collect())
+}
+
+/// Those of MySQL.
+pub(crate) fn of_mysql() -> &'static [Listed] {
+    static ALL: OnceLock<Vec<Listed>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let read = MYSQL.lines().filter_map(parse).map(|mut listed| {
+            let declared = MYSQL.lines().find_map(|line| {
+                let mut fields = line.split('\t');
+                let found = fields.next() == Some(listed.schema) && fields.next() == Some(listed.name);
+                found.then(|| fields.nth(3)).flatten()
+            });
+            listed.declared = declared
+                .into_iter()
+                .flat_map(|columns| columns.split('|'))
+                .filter_map(|column| Some(column.split_once(':')?.1.trim_end_matches('!')))
+                .collect();
+            for ((_, ty), declared) in listed.columns.iter_mut().zip(&listed.declared) {
+                *ty = crate::mysql::catalog::type_of(declared);
+            }
+            listed
+        });
+        read.collect()
+    })
 }
 
 fn parse(line: &'static str) -> Option<Listed> {
@@ -70,6 +97,7 @@ fn parse(line: &'static str) -> Option<Listed> {
         row_type,
         kind,
         columns,
+        declared: Vec::new(),
         required,
     })
 }
@@ -87,6 +115,13 @@ fn told(name: &str) -> Type {
 
 /// The relation of that name, in `pg_catalog` unless the schema is named.
 pub(crate) fn listed(cx: &Cx<'_>, schema: Option<&str>, name: &str) -> Option<&'static Listed> {
+    if cx.state.persona.dialect.is_mysql() {
+        let current = cx.state.schema.borrow();
+        let schema = schema.or(current.as_deref())?;
+        return of_mysql()
+            .iter()
+            .find(|listed| listed.name.eq_ignore_ascii_case(name) && listed.schema.eq_ignore_ascii_case(schema));
+    }
     let path = || {
         cx.setting("search_path")
             .unwrap_or_default()
@@ -102,7 +137,7 @@ pub(crate) fn listed(cx: &Cx<'_>, schema: Option<&str>, name: &str) -> Option<&'
 }
 
 pub(crate) fn rows(cx: &Cx<'_>, listed: &'static Listed) -> Result<Vec<Row>, Error> {
-    if SECRET.contains(&listed.name) && !cx.is_superuser() {
+    if (SECRET.contains(&listed.name) || listed.schema == "mysql") && !cx.is_superuser() {
         let kind = if listed.kind == "v" { "view" } else { "table" };
         return Err(Error::new(
             "42501",
@@ -116,9 +151,10 @@ pub(crate) fn rows(cx: &Cx<'_>, listed: &'static Listed) -> Result<Vec<Row>, Err
         rows: Vec::new(),
     };
     match listed.schema {
-        "information_schema" => information::fill(cx, &mut rows),
-        _ => described::fill(cx, &mut rows) || objects::fill(cx, &mut rows) || activity::fill(cx, &mut rows),
-    };
+        _ if cx.state.persona.dialect.is_mysql() => crate::mysql::catalog::fill(cx, &mut rows),
+        "information_schema" => _ = information::fill(cx, &mut rows),
+        _ => _ = described::fill(cx, &mut rows) || objects::fill(cx, &mut rows) || activity::fill(cx, &mut rows),
+    }
     cx.step(rows.rows.len() as u64)?;
     cx.hold(rows.rows.len() * listed.columns.len() * size_of::<Value>())?;
     Ok(rows.rows)
@@ -154,6 +190,7 @@ pub(crate) fn sequence_columns() -> Vec<Column> {
         modifier: -1,
         not_null: true,
         default: None,
+        declared: String::new(),
     };
     vec![
         one("last_value", Type::INT8),
@@ -177,8 +214,30 @@ pub(crate) fn description(oid: u32, catalogue: &str) -> Option<&'static str> {
 
 // === impl Rows ===
 
+impl Listed {
+    /// Whether a column is never NULL.
+    pub(crate) fn is_required(&self, at: usize) -> bool {
+        self.required.get(at) == Some(&true)
+    }
+}
+
 impl Rows<'_> {
-    fn add(&mut self, values: impl IntoIterator<Item = (&'static str, Value)>) {
+    /// As [`Self::add`], with `value` in every column whose name is `flagged`.
+    pub(crate) fn add_flagged(
+        &mut self,
+        values: impl IntoIterator<Item = (&'static str, Value)>,
+        flagged: fn(&str) -> bool,
+        value: Value,
+    ) {
+        let names = self.listed.columns.iter().map(|(name, _)| *name);
+        let flags: Vec<_> = names
+            .filter(|name| flagged(name))
+            .map(|name| (name, value.clone()))
+            .collect();
+        self.add(flags.into_iter().chain(values));
+    }
+
+    pub(crate) fn add(&mut self, values: impl IntoIterator<Item = (&'static str, Value)>) {
         let empty = self
             .listed
             .columns
@@ -187,6 +246,7 @@ impl Rows<'_> {
             .map(|((_, ty), required)| match *ty {
                 _ if !required => Value::Null,
                 Type::BOOL => Value::Bool(false),
+                Type::TIMESTAMP => Value::Null,
                 ty if ty.is_text() => "".into(),
                 ty if ty.element().is_some() => Value::Array([].into()),
                 Type::FLOAT4 | Type::FLOAT8 => Value::Float(0.0),

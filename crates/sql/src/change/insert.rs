@@ -27,6 +27,15 @@ pub(crate) struct Insert<'a> {
 
 pub(crate) fn insert(binder: &Binder<'_, '_>, insert: &Insert<'_>) -> Result<Changed, Error> {
     let relation = table_of(binder, insert.table)?;
+    let rows = prepared(binder, insert)?;
+    let returned = returning(binder, &relation, insert.returning)?;
+    let added = add(binder, &relation, rows, insert.ignore)?;
+    give(binder.cx, &relation, added, returned)
+}
+
+/// The rows as they would lie in the table.
+pub(crate) fn prepared(binder: &Binder<'_, '_>, insert: &Insert<'_>) -> Result<Vec<Row>, Error> {
+    let relation = table_of(binder, insert.table)?;
     let columns = columns_of(&relation);
     let places = places(&relation, insert.columns)?;
     let defaults: Vec<Node> = columns
@@ -48,17 +57,104 @@ pub(crate) fn insert(binder: &Binder<'_, '_>, insert: &Insert<'_>) -> Result<Cha
         let mut row = Vec::with_capacity(columns.len());
         for (at, default) in defaults.iter().enumerate() {
             let given = places.iter().position(|place| *place == at).and_then(|at| line.get(at));
-            row.push(eval(
-                binder.cx,
-                given.and_then(Option::as_ref).unwrap_or(default),
-                &none,
-            )?);
+            let given = given.and_then(Option::as_ref);
+            if binder.is_mysql() && given.is_none() {
+                crate::mysql::table::defaulted(&columns[at])?;
+            }
+            let value = eval(binder.cx, given.unwrap_or(default), &none)?;
+            row.push(if binder.is_mysql() && given.is_some() {
+                crate::mysql::table::counted(binder.cx, &columns[at], value)?
+            } else {
+                value
+            });
         }
         rows.push(row.into());
     }
-    let returned = returning(binder, &relation, insert.returning)?;
-    let added = add(binder, &relation, rows, insert.ignore)?;
-    give(binder.cx, &relation, added, returned)
+    Ok(rows)
+}
+
+/// MySQL's REPLACE, and INSERT ... ON DUPLICATE KEY UPDATE: how many rows that touched.
+pub(crate) fn put(binder: &Binder<'_, '_>, path: &Path, row: Row, set: &[(String, Expr)]) -> Result<usize, Error> {
+    let relation = table_of(binder, path)?;
+    let rules: Vec<Vec<usize>> = relation.table().map_or(Vec::new(), |table| {
+        let rules = table
+            .constraints
+            .iter()
+            .filter_map(|constraint| match &constraint.rule {
+                store::Rule::Unique { columns, .. } => Some(columns.clone()),
+                _ => None,
+            });
+        rules.collect()
+    });
+    let clash = |other: &Row| {
+        rules.iter().any(|columns| {
+            let key = super::rule::key_of(&row, columns);
+            key.is_some() && key == super::rule::key_of(other, columns)
+        })
+    };
+    let rows = relation.table().map_or(&[][..], |table| &table.rows);
+    let clashing: Vec<usize> = rows
+        .iter()
+        .enumerate()
+        .filter(|(_, other)| clash(other))
+        .map(|(at, _)| at)
+        .collect();
+    let Some(first) = clashing.first().copied() else {
+        add(binder, &relation, vec![row], false)?;
+        return Ok(1);
+    };
+    let mut changed = row.clone();
+    if !set.is_empty() {
+        changed = updated(binder, &relation, &rows[first], &row, set)?;
+    }
+    demand(binder, &relation, &changed)?;
+    let mut cluster = binder.cx.cluster.borrow_mut();
+    if !cluster.writes(weight(&changed)) {
+        return Err(full());
+    }
+    let database = cluster.by_oid_mut(binder.cx.state.database);
+    if let Some(table) = database.and_then(|database| database.table_mut(relation.oid)) {
+        let rows = Rc::make_mut(&mut table.rows);
+        rows[first] = changed;
+        if set.is_empty() {
+            for at in clashing.iter().skip(1).rev() {
+                rows.remove(*at);
+            }
+        }
+    }
+    Ok(if set.is_empty() { clashing.len() + 1 } else { 2 })
+}
+
+/// A row after ON DUPLICATE KEY UPDATE; `VALUES(c)` speaks of the row that could not go in.
+fn updated(
+    binder: &Binder<'_, '_>,
+    relation: &Relation,
+    old: &Row,
+    new: &Row,
+    set: &[(String, Expr)],
+) -> Result<Row, Error> {
+    let columns = columns_of(relation);
+    let width = columns.len() + 1;
+    let mut scope = super::returning::scope_of(relation, &relation.name);
+    let mut beside = super::returning::scope_of(relation, "values()");
+    for named in &mut beside.tables {
+        for placed in &mut named.columns {
+            placed.at += width;
+            placed.hidden = true;
+        }
+    }
+    scope.tables.append(&mut beside.tables);
+    let mut both: Vec<crate::value::Value> = old.iter().cloned().collect();
+    both.push(relation.oid.into());
+    both.extend(new.iter().cloned());
+    both.push(relation.oid.into());
+    let names: Vec<String> = set.iter().map(|(name, _)| name.clone()).collect();
+    let mut row = old.to_vec();
+    for ((_, expr), at) in set.iter().zip(places(relation, &names)?) {
+        let node = assigned(binder, binder.expr(expr, &scope)?, &columns[at])?;
+        row[at] = eval(binder.cx, &node, &Env { row: &both, up: None })?;
+    }
+    Ok(row.into())
 }
 
 type Line = Vec<Option<Node>>;

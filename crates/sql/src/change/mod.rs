@@ -86,7 +86,10 @@ pub(crate) fn places(relation: &Relation, names: &[String]) -> Result<Vec<usize>
         return Ok((0..columns.len()).collect());
     }
     let places = names.iter().map(|name| {
-        columns.iter().position(|column| column.name == *name).ok_or_else(|| {
+        let found = columns.iter().position(|column| {
+            column.name == *name || (!column.declared.is_empty() && column.name.eq_ignore_ascii_case(name))
+        });
+        found.ok_or_else(|| {
             let message = format!("column \"{name}\" of relation \"{}\" does not exist", relation.name);
             Error::new("42703", message).raised("parse_target.c", 1066, "checkInsertTargets")
         })
@@ -96,7 +99,11 @@ pub(crate) fn places(relation: &Relation, names: &[String]) -> Result<Vec<usize>
 
 fn assigned(binder: &Binder<'_, '_>, typed: Typed, column: &store::Column) -> Result<Node, Error> {
     let from = typed.ty;
-    let taken = binder.cast(typed, column.ty, column.modifier, cast::is_assignable, false)?;
+    let taken = if binder.is_mysql() {
+        binder.mysql_assigned(typed, column)?
+    } else {
+        binder.cast(typed, column.ty, column.modifier, cast::is_assignable, false)?
+    };
     taken.map(|typed| typed.node).ok_or_else(|| {
         let message = format!(
             "column \"{}\" is of type {} but expression is of type {}",

@@ -13,7 +13,9 @@ mod system;
 use crate::bind::Typed;
 use crate::cast;
 use crate::cx::Cx;
+use crate::dialect::Dialect;
 use crate::error::Error;
+use crate::mysql::function as mysql;
 use crate::plan::{Apply, Node};
 use crate::text::fits;
 use crate::types::Type;
@@ -43,7 +45,7 @@ pub(crate) struct Resolved {
     pub(crate) result: Type,
 }
 
-const fn function(name: &'static str, args: &'static [Type], result: Type, apply: Apply) -> Function {
+pub(crate) const fn function(name: &'static str, args: &'static [Type], result: Type, apply: Apply) -> Function {
     Function {
         name,
         args,
@@ -58,12 +60,16 @@ const fn function(name: &'static str, args: &'static [Type], result: Type, apply
 // === impl Function ===
 
 impl Function {
-    const fn lenient(mut self) -> Self {
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        self.name == name
+    }
+
+    pub(crate) const fn lenient(mut self) -> Self {
         self.strict = false;
         self
     }
 
-    const fn variadic(mut self) -> Self {
+    pub(crate) const fn variadic(mut self) -> Self {
         self.variadic = true;
         self
     }
@@ -74,7 +80,7 @@ impl Function {
     }
 
     /// What the arguments are taken as, and how well that fits; none when it does not.
-    fn fits(&self, types: &[Type]) -> Option<(Vec<Type>, u32)> {
+    fn fits(&self, types: &[Type], lenient: bool) -> Option<(Vec<Type>, u32)> {
         let enough = if self.variadic {
             types.len() + 1 >= self.args.len()
         } else {
@@ -112,6 +118,7 @@ impl Function {
                         3
                     }
                 }
+                _ if lenient => u32::from(wanted.category() == 'S'),
                 _ => return None,
             };
             taken.push(wanted);
@@ -132,9 +139,23 @@ fn tables() -> [&'static [Function]; 7] {
     ]
 }
 
-pub(crate) fn resolve(name: &str, types: &[Type]) -> Option<Resolved> {
-    let named = tables().into_iter().flatten().filter(|function| function.name == name);
-    let fitting = named.filter_map(|function| Some((function, function.fits(types)?)));
+pub(crate) fn resolve(dialect: Dialect, name: &str, types: &[Type]) -> Option<Resolved> {
+    let own = mysql::TABLE.iter().filter(|function| function.name == name);
+    let engine = tables().into_iter().flatten().filter(|function| function.name == name);
+    let named: Vec<&Function> = match dialect {
+        Dialect::Postgres => engine.collect(),
+        Dialect::Mysql { .. } => {
+            let own: Vec<_> = own.collect();
+            if own.is_empty() && mysql::SHARED.contains(&name) {
+                engine.collect()
+            } else {
+                own
+            }
+        }
+    };
+    let fitting = named
+        .into_iter()
+        .filter_map(|function| Some((function, function.fits(types, dialect.is_mysql())?)));
     let (function, (args, _)) = fitting.max_by_key(|(_, (_, score))| *score)?;
     let element = types.iter().zip(function.args).find_map(|(ty, wanted)| match *wanted {
         ANYARRAY => ty.element(),
@@ -230,11 +251,11 @@ pub(crate) fn made(name: &str, language: &str, body: &[String]) -> Typed {
     )
 }
 
-fn str_of(args: &[Value], at: usize) -> &str {
+pub(crate) fn str_of(args: &[Value], at: usize) -> &str {
     args.get(at).and_then(Value::as_str).unwrap_or("")
 }
 
-fn int_of(args: &[Value], at: usize) -> i64 {
+pub(crate) fn int_of(args: &[Value], at: usize) -> i64 {
     args.get(at).and_then(Value::as_int).unwrap_or(0)
 }
 

@@ -193,6 +193,9 @@ pub(super) fn next_of(cx: &Cx<'_>, oid: u32) -> Result<Value, Error> {
     match sequence.next() {
         Some(next) => {
             cx.state.drawn.borrow_mut().insert(oid, next);
+            if cx.state.inserted.get() == 0 {
+                cx.state.inserted.set(next);
+            }
             Ok(Value::Int(next))
         }
         None => {

@@ -10,23 +10,23 @@ const AND: u8 = 2;
 const NOT: u8 = 3;
 const IS: u8 = 4;
 const COMPARE: u8 = 5;
-pub(super) const RANGE: u8 = 6;
+pub(crate) const RANGE: u8 = 6;
 const OTHER: u8 = 7;
 const SUM: u8 = 8;
 const PRODUCT: u8 = 9;
 const POWER: u8 = 10;
 const ZONE: u8 = 11;
-const SIGN: u8 = 13;
+pub(crate) const SIGN: u8 = 13;
 
 // === impl Parser ===
 
 impl Parser<'_> {
-    pub(super) fn expr(&mut self) -> Result<Expr, Error> {
+    pub(crate) fn expr(&mut self) -> Result<Expr, Error> {
         self.above(0)
     }
 
     /// An expression of operators that bind more strongly than `least`.
-    pub(super) fn above(&mut self, least: u8) -> Result<Expr, Error> {
+    pub(crate) fn above(&mut self, least: u8) -> Result<Expr, Error> {
         self.nest(|parser| {
             let mut left = parser.prefix()?;
             while let Some(joined) = parser.infix(&mut left, least)? {
@@ -45,7 +45,11 @@ impl Parser<'_> {
         if let Kind::Op(op) = self.kind() {
             let op = op.clone();
             self.advance();
-            let strength = if op == "-" || op == "+" { SIGN } else { OTHER };
+            let strength = if op == "-" || op == "+" || self.is_mysql() {
+                SIGN
+            } else {
+                OTHER
+            };
             let operand = self.above(strength)?;
             return Ok(match (op.as_str(), operand) {
                 ("-", Expr::Number(text)) if !text.starts_with('-') => Expr::Number(format!("-{text}")),
@@ -61,6 +65,11 @@ impl Parser<'_> {
         let at = self.here();
         if let Kind::Op(op) = self.kind() {
             let strength = match op.as_str() {
+                "\0" => return Ok(None),
+                "<=>" | "~*" if self.is_mysql() => COMPARE,
+                "xor" => OR,
+                "div" => PRODUCT,
+                "#" if self.is_mysql() => POWER,
                 "<" | ">" | "=" | "<=" | ">=" | "<>" => COMPARE,
                 "+" | "-" => SUM,
                 "*" | "/" | "%" => PRODUCT,
@@ -77,6 +86,11 @@ impl Parser<'_> {
         let Some(word) = self.any_word().map(str::to_owned) else {
             return Ok(None);
         };
+        // `%` by its other name.
+        if word == "mod" && self.is_mysql() && PRODUCT > least && !matches!(self.ahead(1), Kind::Sign("(")) {
+            self.advance();
+            return self.operated(left, "%".into(), PRODUCT, at).map(Some);
+        }
         let take = |left: &mut Expr| Box::new(std::mem::replace(left, Expr::Null));
         match word.as_str() {
             "or" if OR > least => {
@@ -181,6 +195,17 @@ impl Parser<'_> {
     fn range(&mut self, left: &mut Expr) -> Result<Option<Expr>, Error> {
         let not = self.is_word(0, "not");
         let known = ["in", "like", "ilike", "between", "similar"];
+        if not && matches!(self.ahead(1), Kind::Op(op) if op == "~*") {
+            let at = self.here();
+            self.advance();
+            self.advance();
+            return Ok(Some(Expr::Not(Box::new(self.operated(
+                left,
+                "~*".into(),
+                COMPARE,
+                at,
+            )?))));
+        }
         if not && !known.iter().any(|word| self.is_word(1, word)) {
             return Ok(None);
         }
@@ -206,11 +231,12 @@ impl Parser<'_> {
             self.need_sign(")")?;
             return Ok(Some(inner));
         }
-        let fold = self.is_word(0, "ilike");
+        let fold = self.is_word(0, "ilike") || self.is_mysql();
         if self.word("similar") {
             self.need_word("to")?;
         } else {
             self.advance();
+            let _ = self.is_mysql() && self.word("binary");
         }
         let pattern = Box::new(self.above(RANGE)?);
         if self.word("escape") {
@@ -256,7 +282,7 @@ impl Parser<'_> {
     }
 }
 
-pub(super) fn call(name: &str, args: Vec<Expr>, at: usize) -> Expr {
+pub(crate) fn call(name: &str, args: Vec<Expr>, at: usize) -> Expr {
     Expr::Call(Call {
         name: name.to_owned(),
         schema: None,

@@ -1,7 +1,7 @@
 //! Statements out of text, refused where the product refuses them.
 
 mod alter;
-mod expr;
+pub(crate) mod expr;
 mod primary;
 mod query;
 mod schema;
@@ -10,8 +10,10 @@ mod table;
 mod types;
 
 use crate::ast::{Path, Statement};
+use crate::dialect::Dialect;
 use crate::error::Error;
 use crate::lex::{self, Kind, Token};
+use crate::mysql;
 
 /// How deep brackets and queries may nest, and how high the tree of an expression may grow.
 const DEEP: usize = 80;
@@ -128,23 +130,20 @@ pub struct Parsed {
 }
 
 pub(crate) struct Parser<'a> {
-    text: &'a str,
-    tokens: Vec<Token>,
-    at: usize,
+    dialect: Dialect,
+    pub(crate) text: &'a str,
+    pub(crate) tokens: Vec<Token>,
+    pub(crate) at: usize,
     depth: usize,
     /// How high the tree is that was built since it was last looked at.
     high: usize,
+    /// Where the rows of the SELECT at hand go, in MySQL.
+    pub(crate) into: Option<mysql::parse::Target>,
 }
 
 /// All statements of a text; empty ones are left out.
 pub fn statements(text: &str) -> Result<Vec<Parsed>, Error> {
-    let mut parser = Parser {
-        text,
-        tokens: lex::tokens(text)?,
-        at: 0,
-        depth: 0,
-        high: 0,
-    };
+    let mut parser = Parser::new(text, lex::tokens(text)?, Dialect::Postgres);
     let mut all = Vec::new();
     loop {
         while parser.sign(";") {}
@@ -161,27 +160,87 @@ pub fn statements(text: &str) -> Result<Vec<Parsed>, Error> {
     }
 }
 
+/// The first statement of a text in MySQL's dialect: it carries each out before it reads the next.
+pub fn first(text: &str, dialect: Dialect) -> Result<Option<Parsed>, Error> {
+    let Dialect::Mysql { version, mariadb } = dialect else {
+        return Ok(statements(text)?.into_iter().next());
+    };
+    let mut parser = Parser::new(text, mysql::lex::tokens(text, version, mariadb), dialect);
+    if matches!(parser.kind(), Kind::End) {
+        return Ok(None);
+    }
+    let from = parser.here();
+    let statement = parser.mysql_statement()?;
+    let to = parser.here();
+    if parser.kind() != &Kind::End && !matches!(parser.kind(), Kind::Sign(";")) {
+        return Err(parser.unexpected());
+    }
+    Ok(Some(Parsed { statement, from, to }))
+}
+
 // === impl Parser ===
 
+impl<'a> Parser<'a> {
+    fn new(text: &'a str, tokens: Vec<Token>, dialect: Dialect) -> Self {
+        Self {
+            dialect,
+            text,
+            tokens,
+            at: 0,
+            depth: 0,
+            high: 0,
+            into: None,
+        }
+    }
+}
+
 impl Parser<'_> {
-    fn kind(&self) -> &Kind {
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    pub(crate) fn is_mysql(&self) -> bool {
+        self.dialect.is_mysql()
+    }
+
+    pub(crate) fn is_reserved(&self, word: &str) -> bool {
+        if self.is_mysql() {
+            mysql::RESERVED.binary_search(&word).is_ok()
+        } else {
+            RESERVED.contains(&word)
+        }
+    }
+
+    /// The word that comes next as it is to be kept: MySQL leaves its case.
+    pub(crate) fn spelled(&self) -> Option<String> {
+        match self.kind() {
+            Kind::Word { quoted: false, .. } if self.is_mysql() => {
+                let token = &self.tokens[self.at];
+                self.text.get(token.from..token.to).map(str::to_owned)
+            }
+            Kind::Word { text, .. } => Some(text.clone()),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn kind(&self) -> &Kind {
         &self.tokens[self.at].kind
     }
 
-    fn ahead(&self, by: usize) -> &Kind {
+    pub(crate) fn ahead(&self, by: usize) -> &Kind {
         &self.tokens[(self.at + by).min(self.tokens.len() - 1)].kind
     }
 
-    fn here(&self) -> usize {
+    pub(crate) fn here(&self) -> usize {
         self.tokens[self.at].from
     }
 
-    fn advance(&mut self) {
+    pub(crate) fn advance(&mut self) {
         self.at = (self.at + 1).min(self.tokens.len() - 1);
     }
 
     /// The refusal of the token that comes next.
-    fn unexpected(&self) -> Error {
+    pub(crate) fn unexpected(&self) -> Error {
         let token = &self.tokens[self.at];
         let what = match token.kind {
             Kind::End => "syntax error at end of input".into(),
@@ -194,7 +253,7 @@ impl Parser<'_> {
         Error::new(code, message).at(lex::place(self.text, at))
     }
 
-    fn sign(&mut self, wanted: &str) -> bool {
+    pub(crate) fn sign(&mut self, wanted: &str) -> bool {
         let found = matches!(self.kind(), Kind::Sign(sign) if *sign == wanted);
         if found {
             self.advance();
@@ -202,7 +261,7 @@ impl Parser<'_> {
         found
     }
 
-    fn need_sign(&mut self, wanted: &str) -> Result<(), Error> {
+    pub(crate) fn need_sign(&mut self, wanted: &str) -> Result<(), Error> {
         if self.sign(wanted) {
             Ok(())
         } else {
@@ -210,7 +269,7 @@ impl Parser<'_> {
         }
     }
 
-    fn op(&mut self, wanted: &str) -> bool {
+    pub(crate) fn op(&mut self, wanted: &str) -> bool {
         let found = matches!(self.kind(), Kind::Op(op) if op == wanted);
         if found {
             self.advance();
@@ -218,11 +277,11 @@ impl Parser<'_> {
         found
     }
 
-    fn is_word(&self, by: usize, wanted: &str) -> bool {
+    pub(crate) fn is_word(&self, by: usize, wanted: &str) -> bool {
         matches!(self.ahead(by), Kind::Word { text, quoted: false } if text == wanted)
     }
 
-    fn word(&mut self, wanted: &str) -> bool {
+    pub(crate) fn word(&mut self, wanted: &str) -> bool {
         let found = self.is_word(0, wanted);
         if found {
             self.advance();
@@ -231,7 +290,7 @@ impl Parser<'_> {
     }
 
     /// All of them in that order, or none.
-    fn words(&mut self, wanted: &[&str]) -> bool {
+    pub(crate) fn words(&mut self, wanted: &[&str]) -> bool {
         let found = wanted.iter().enumerate().all(|(by, word)| self.is_word(by, word));
         if found {
             wanted.iter().for_each(|_| self.advance());
@@ -239,7 +298,7 @@ impl Parser<'_> {
         found
     }
 
-    fn need_word(&mut self, wanted: &str) -> Result<(), Error> {
+    pub(crate) fn need_word(&mut self, wanted: &str) -> Result<(), Error> {
         if self.word(wanted) {
             Ok(())
         } else {
@@ -248,7 +307,7 @@ impl Parser<'_> {
     }
 
     /// The unquoted word that comes next.
-    fn any_word(&self) -> Option<&str> {
+    pub(crate) fn any_word(&self) -> Option<&str> {
         match self.kind() {
             Kind::Word { text, quoted: false } => Some(text),
             _ => None,
@@ -256,30 +315,21 @@ impl Parser<'_> {
     }
 
     /// A name as a column or table has one.
-    fn name(&mut self) -> Result<String, Error> {
+    pub(crate) fn name(&mut self) -> Result<String, Error> {
         match self.kind() {
-            Kind::Word { text, quoted } if *quoted || !RESERVED.contains(&text.as_str()) => {
-                let text = text.clone();
-                self.advance();
-                Ok(text)
-            }
+            Kind::Word { text, quoted } if *quoted || !self.is_reserved(text) => self.label(),
             _ => Err(self.unexpected()),
         }
     }
 
     /// A name where any word will do.
-    fn label(&mut self) -> Result<String, Error> {
-        match self.kind() {
-            Kind::Word { text, .. } => {
-                let text = text.clone();
-                self.advance();
-                Ok(text)
-            }
-            _ => Err(self.unexpected()),
-        }
+    pub(crate) fn label(&mut self) -> Result<String, Error> {
+        let text = self.spelled().ok_or_else(|| self.unexpected())?;
+        self.advance();
+        Ok(text)
     }
 
-    fn string(&mut self) -> Result<String, Error> {
+    pub(crate) fn string(&mut self) -> Result<String, Error> {
         match self.kind() {
             Kind::String(text) => {
                 let text = text.clone();
@@ -290,7 +340,7 @@ impl Parser<'_> {
         }
     }
 
-    fn path(&mut self) -> Result<Path, Error> {
+    pub(crate) fn path(&mut self) -> Result<Path, Error> {
         let at = self.here();
         let mut parts = vec![self.name()?];
         while self.sign(".") {
@@ -304,7 +354,7 @@ impl Parser<'_> {
         })
     }
 
-    fn list<T>(&mut self, one: fn(&mut Self) -> Result<T, Error>) -> Result<Vec<T>, Error> {
+    pub(crate) fn list<T>(&mut self, one: fn(&mut Self) -> Result<T, Error>) -> Result<Vec<T>, Error> {
         let mut all = vec![one(self)?];
         while self.sign(",") {
             all.push(one(self)?);
@@ -313,18 +363,18 @@ impl Parser<'_> {
     }
 
     /// `(a, b)`.
-    fn names(&mut self) -> Result<Vec<String>, Error> {
+    pub(crate) fn names(&mut self) -> Result<Vec<String>, Error> {
         self.need_sign("(")?;
         let names = self.list(Self::name)?;
         self.need_sign(")")?;
         Ok(names)
     }
 
-    fn if_exists(&mut self) -> bool {
+    pub(crate) fn if_exists(&mut self) -> bool {
         self.words(&["if", "exists"])
     }
 
-    fn if_not_exists(&mut self) -> bool {
+    pub(crate) fn if_not_exists(&mut self) -> bool {
         self.words(&["if", "not", "exists"])
     }
 
@@ -348,7 +398,7 @@ impl Parser<'_> {
     }
 
     /// The text between two tokens.
-    fn text_from(&self, from: usize) -> String {
+    pub(crate) fn text_from(&self, from: usize) -> String {
         let to = self.tokens[self.at.saturating_sub(1)].to;
         self.text.get(from..to).unwrap_or("").to_owned()
     }

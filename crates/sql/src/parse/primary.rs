@@ -1,10 +1,11 @@
 //! What expressions are made of, down to names and numbers.
 
+use super::Parser;
 use super::expr::{RANGE, call};
-use super::{Parser, RESERVED};
 use crate::ast::{Call, Expr, TypeName};
 use crate::error::Error;
 use crate::lex::Kind;
+use crate::mysql;
 
 /// Names that are called without brackets.
 const BARE_CALLS: &[&str] = &[
@@ -34,6 +35,14 @@ impl Parser<'_> {
             Kind::String(text) => {
                 self.advance();
                 Ok(Expr::String(text))
+            }
+            Kind::Bytes(bytes) => {
+                self.advance();
+                Ok(Expr::Bytes(bytes))
+            }
+            Kind::Variable(name) => {
+                self.advance();
+                self.mysql_assigned(mysql::parse::variable(&name, at))
             }
             Kind::Param(number) => {
                 self.advance();
@@ -75,14 +84,20 @@ impl Parser<'_> {
             self.advance();
             return Ok(simple);
         }
-        if BARE_CALLS.contains(&word) && !matches!(self.ahead(1), Kind::Sign("(" | ".")) {
+        if self.is_mysql()
+            && let Some(expr) = self.mysql_keyword(word, at)?
+        {
+            return Ok(Some(expr));
+        }
+        let bare = BARE_CALLS.contains(&word) && !(self.is_mysql() && matches!(word, "user" | "session_user"));
+        if bare && !matches!(self.ahead(1), Kind::Sign("(" | ".")) {
             self.advance();
             return Ok(Some(call(word, Vec::new(), at)));
         }
         let bracket = matches!(self.ahead(1), Kind::Sign("("));
         match word {
             "case" => self.case().map(Some),
-            "array" => self.array().map(Some),
+            "array" if !self.is_mysql() => self.array().map(Some),
             "exists" if bracket => {
                 self.advance();
                 self.advance();
@@ -106,12 +121,13 @@ impl Parser<'_> {
                 Ok(Some(Expr::Row(all)))
             }
             "extract" | "position" | "substring" | "trim" | "overlay" if bracket => self.spoken(word, at),
+            "interval" if self.is_mysql() && !bracket => self.mysql_interval().map(Some),
             "interval" | "date" | "timestamp" | "timestamptz" | "time" if matches!(self.ahead(1), Kind::String(_)) => {
                 let ty = self.type_name()?;
                 let text = self.string()?;
                 Ok(Some(Expr::Cast(Box::new(Expr::String(text)), ty)))
             }
-            _ if RESERVED.contains(&word) && !bracket => Err(self.unexpected()),
+            _ if self.is_reserved(word) && !bracket => Err(self.unexpected()),
             _ => Ok(None),
         }
     }
@@ -215,7 +231,7 @@ impl Parser<'_> {
         Ok(Expr::Array(all))
     }
 
-    fn args(&mut self) -> Result<Vec<Expr>, Error> {
+    pub(crate) fn args(&mut self) -> Result<Vec<Expr>, Error> {
         if self.sign(")") {
             return Ok(Vec::new());
         }
@@ -225,7 +241,12 @@ impl Parser<'_> {
             self.word("variadic");
             all.push(self.expr()?);
         }
-        if !matches!(self.kind(), Kind::Sign(")")) && !self.is_word(0, "order") {
+        // `CHAR(65 USING utf8mb4)`.
+        if self.is_mysql() && self.word("using") {
+            self.label()?;
+        }
+        let more = ["order", "separator"].iter().any(|word| self.is_word(0, word));
+        if !matches!(self.kind(), Kind::Sign(")")) && !more {
             return Err(self.unexpected());
         }
         Ok(all)
@@ -243,12 +264,15 @@ impl Parser<'_> {
             return self.called(name, parts.pop(), at).map(Expr::Call);
         }
         // `int4 '12'`.
-        if let (1, Kind::String(text)) = (parts.len(), self.kind().clone()) {
+        if !self.is_mysql()
+            && let (1, Kind::String(text)) = (parts.len(), self.kind().clone())
+        {
             self.advance();
             let ty = TypeName {
                 name: parts.remove(0),
                 modifiers: Vec::new(),
                 array: false,
+                declared: String::new(),
                 at,
             };
             return Ok(Expr::Cast(Box::new(Expr::String(text)), ty));
@@ -280,6 +304,9 @@ impl Parser<'_> {
             if self.words(&["order", "by"]) {
                 call.order = self.list(Self::order_item)?;
             }
+            if self.word("separator") {
+                call.args.push(Expr::String(self.string()?));
+            }
             if !call.args.is_empty() {
                 self.need_sign(")")?;
             }
@@ -300,7 +327,7 @@ impl Parser<'_> {
     }
 
     /// Skips a bracket and all that is in it.
-    pub(super) fn brackets(&mut self) -> Result<(), Error> {
+    pub(crate) fn brackets(&mut self) -> Result<(), Error> {
         self.need_sign("(")?;
         let mut open = 1;
         while open > 0 {

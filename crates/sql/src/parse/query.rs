@@ -1,6 +1,6 @@
 //! SELECT, VALUES, TABLE, WITH and what joins them.
 
-use super::{NO_ALIAS, Parser, RESERVED};
+use super::{NO_ALIAS, Parser};
 use crate::ast::{Alias, Body, Cte, Expr, From, Item, Join, Order, Query, Select, SetOp};
 use crate::error::Error;
 use crate::lex::Kind;
@@ -9,7 +9,7 @@ use crate::lex::Kind;
 
 impl Parser<'_> {
     /// Whether a query comes next, brackets before it or not.
-    pub(super) fn begins_query(&self) -> bool {
+    pub(crate) fn begins_query(&self) -> bool {
         let mut by = 0;
         while matches!(self.ahead(by), Kind::Sign("(")) {
             by += 1;
@@ -19,7 +19,7 @@ impl Parser<'_> {
             .any(|word| self.is_word(by, word))
     }
 
-    pub(super) fn query(&mut self) -> Result<Query, Error> {
+    pub(crate) fn query(&mut self) -> Result<Query, Error> {
         self.nest(|parser| {
             let mut with = Vec::new();
             if parser.word("with") {
@@ -72,6 +72,10 @@ impl Parser<'_> {
         loop {
             if self.word("limit") {
                 query.limit = if self.word("all") { None } else { Some(self.expr()?) };
+                // `LIMIT 10, 5` begins after ten.
+                if self.is_mysql() && self.sign(",") {
+                    query.offset = query.limit.replace(self.expr()?);
+                }
             } else if self.word("offset") {
                 query.offset = Some(self.expr()?);
                 let _ = self.word("rows") || self.word("row");
@@ -88,13 +92,14 @@ impl Parser<'_> {
                 self.advance();
                 self.advance();
                 let _ = self.word("nowait") || self.words(&["skip", "locked"]);
+            } else if self.is_mysql() && self.words(&["lock", "in", "share", "mode"]) {
             } else {
                 return Ok(());
             }
         }
     }
 
-    pub(super) fn order_item(&mut self) -> Result<Order, Error> {
+    pub(crate) fn order_item(&mut self) -> Result<Order, Error> {
         let expr = self.expr()?;
         let descending = self.word("desc");
         if !descending {
@@ -104,6 +109,9 @@ impl Parser<'_> {
             Some(true)
         } else if self.words(&["nulls", "last"]) {
             Some(false)
+        } else if self.is_mysql() {
+            // NULL is less than anything.
+            Some(!descending)
         } else {
             None
         };
@@ -167,7 +175,7 @@ impl Parser<'_> {
         Ok(Body::Select(Box::new(self.select()?)))
     }
 
-    pub(super) fn values_row(&mut self) -> Result<Vec<Expr>, Error> {
+    pub(crate) fn values_row(&mut self) -> Result<Vec<Expr>, Error> {
         self.need_sign("(")?;
         let row = self.list(Self::expr)?;
         self.need_sign(")")?;
@@ -176,7 +184,10 @@ impl Parser<'_> {
 
     fn select(&mut self) -> Result<Select, Error> {
         let mut select = Select::default();
-        if self.word("distinct") {
+        if self.is_mysql() {
+            self.mysql_select_options();
+        }
+        if self.word("distinct") || (self.is_mysql() && self.word("distinctrow")) {
             if self.word("on") {
                 self.need_sign("(")?;
                 select.distinct_on = self.list(Self::expr)?;
@@ -195,12 +206,15 @@ impl Parser<'_> {
         {
             select.items = self.list(Self::item)?;
         }
-        if self.word("into") {
+        if self.is_mysql() && self.word("into") {
+            self.mysql_into()?;
+        } else if self.word("into") {
             let _ = self.word("temp") || self.word("temporary") || self.word("unlogged");
             self.word("table");
             select.into = Some(self.path()?);
         }
-        if self.word("from") {
+        if self.is_mysql() && self.words(&["from", "dual"]) {
+        } else if self.word("from") {
             select.from = self.list(Self::source)?;
         }
         if self.word("where") {
@@ -215,19 +229,30 @@ impl Parser<'_> {
         Ok(select)
     }
 
-    pub(super) fn item(&mut self) -> Result<Item, Error> {
+    pub(crate) fn item(&mut self) -> Result<Item, Error> {
         let at = self.here();
         if self.op("*") {
             return Ok(Item::Star(None, at));
         }
-        if let (Kind::Word { text, .. }, Kind::Sign("."), Kind::Op(star)) = (self.kind(), self.ahead(1), self.ahead(2))
+        // `db.t.*` is `t.*`.
+        if self.is_mysql()
+            && matches!((self.ahead(1), self.ahead(3)), (Kind::Sign("."), Kind::Sign(".")))
+            && matches!(self.ahead(4), Kind::Op(star) if star == "*")
+        {
+            self.advance();
+            self.advance();
+        }
+        if let (Some(table), Kind::Sign("."), Kind::Op(star)) = (self.spelled(), self.ahead(1), self.ahead(2))
             && star == "*"
         {
-            let table = text.clone();
             (0..3).for_each(|_| self.advance());
             return Ok(Item::Star(Some(table), at));
         }
         let expr = self.expr()?;
+        if self.is_mysql() {
+            let alias = self.mysql_alias(at, &expr)?;
+            return Ok(Item::Expr(expr, alias));
+        }
         let alias = if self.word("as") {
             Some(self.label()?)
         } else {
@@ -236,18 +261,16 @@ impl Parser<'_> {
         Ok(Item::Expr(expr, alias))
     }
 
-    fn bare_alias(&mut self) -> Option<String> {
+    pub(crate) fn bare_alias(&mut self) -> Option<String> {
         match self.kind() {
-            Kind::Word { text, quoted } if *quoted || !(RESERVED.contains(&&**text) || NO_ALIAS.contains(&&**text)) => {
-                let text = text.clone();
-                self.advance();
-                Some(text)
+            Kind::Word { text, quoted } if *quoted || !(self.is_reserved(text) || NO_ALIAS.contains(&&**text)) => {
+                self.label().ok()
             }
             _ => None,
         }
     }
 
-    pub(super) fn source(&mut self) -> Result<From, Error> {
+    pub(crate) fn source(&mut self) -> Result<From, Error> {
         let mut left = self.source_part()?;
         loop {
             let natural = self.word("natural");
@@ -271,6 +294,16 @@ impl Parser<'_> {
             self.word("outer");
             self.need_word("join")?;
             let right = self.nest(Self::source_part)?;
+            // MySQL takes a join without a condition for all pairs.
+            if self.is_mysql()
+                && !natural
+                && kind == Join::Inner
+                && !["on", "using"].iter().any(|word| self.is_word(0, word))
+            {
+                left = join(left, right, Join::Inner, None);
+                self.higher()?;
+                continue;
+            }
             let (mut on, mut using) = (None, Vec::new());
             if self.word("on") {
                 on = Some(self.expr()?);
@@ -320,10 +353,14 @@ impl Parser<'_> {
             return Ok(From::Call(call, alias, ordinality));
         }
         self.op("*");
-        Ok(From::Table(path, self.alias()?))
+        let alias = self.alias()?;
+        if self.is_mysql() {
+            self.mysql_index_hints()?;
+        }
+        Ok(From::Table(path, alias))
     }
 
-    fn alias(&mut self) -> Result<Alias, Error> {
+    pub(crate) fn alias(&mut self) -> Result<Alias, Error> {
         let name = if self.word("as") {
             Some(self.name()?)
         } else {

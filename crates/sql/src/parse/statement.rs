@@ -90,7 +90,7 @@ impl Parser<'_> {
         }
     }
 
-    fn transaction(&mut self, word: &str) -> Result<Statement, Error> {
+    pub(crate) fn transaction(&mut self, word: &str) -> Result<Statement, Error> {
         let statement = match word {
             "begin" => Statement::Begin,
             "start" if self.is_word(1, "transaction") => Statement::Begin,
@@ -129,7 +129,7 @@ impl Parser<'_> {
     }
 
     /// Skips to the end of the statement, brackets closed.
-    pub(super) fn skip_statement(&mut self) -> Result<(), Error> {
+    pub(crate) fn skip_statement(&mut self) -> Result<(), Error> {
         loop {
             match self.kind() {
                 Kind::End | Kind::Sign(";") => return Ok(()),
@@ -241,7 +241,7 @@ impl Parser<'_> {
         })
     }
 
-    fn filter(&mut self) -> Result<Option<Expr>, Error> {
+    pub(crate) fn filter(&mut self) -> Result<Option<Expr>, Error> {
         if self.word("where") {
             Ok(Some(self.expr()?))
         } else {

@@ -57,6 +57,7 @@ impl Parser<'_> {
                 name: "text".into(),
                 modifiers: Vec::new(),
                 array: false,
+                declared: String::new(),
                 at: self.here(),
             },
             _ => return Err(self.unexpected()),
@@ -150,7 +151,7 @@ impl Parser<'_> {
         }
     }
 
-    fn references(&mut self, columns: Vec<String>) -> Result<ConstraintKind, Error> {
+    pub(crate) fn references(&mut self, columns: Vec<String>) -> Result<ConstraintKind, Error> {
         let table = self.path()?;
         let others = if matches!(self.kind(), Kind::Sign("(")) {
             self.names()?

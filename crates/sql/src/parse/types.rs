@@ -65,6 +65,7 @@ impl Parser<'_> {
             name,
             modifiers,
             array,
+            declared: String::new(),
             at,
         })
     }

@@ -35,6 +35,7 @@ pub(crate) fn create_view(
         modifier: column.modifier,
         not_null: false,
         default: None,
+        declared: String::new(),
     });
     let relation = Relation {
         oid: old.unwrap_or_else(|| new_oid(cx)),

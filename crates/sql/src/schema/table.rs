@@ -47,10 +47,15 @@ pub(crate) fn create_table(binder: &Binder<'_, '_>, create: &CreateTable<'_>) ->
         rows = exec::rows(cx, &plan, None)?;
         columns.extend(plan.columns.iter().map(|column| Column {
             name: column.name.clone(),
-            ty: column.ty,
+            ty: if column.ty == Type::UNKNOWN {
+                Type::TEXT
+            } else {
+                column.ty
+            },
             modifier: column.modifier,
             not_null: false,
             default: None,
+            declared: String::new(),
         }));
     }
     for def in create.columns {
@@ -144,6 +149,7 @@ pub(super) fn column_of(binder: &Binder<'_, '_>, def: &ColumnDef) -> Result<Colu
         modifier,
         not_null: def.not_null,
         default: None,
+        declared: def.ty.declared.clone(),
     };
     if let Some((expr, _)) = &def.default {
         let oid = new_oid(binder.cx);

@@ -143,7 +143,7 @@ impl Session {
     }
 
     fn in_block(&self, what: &str) -> Result<(), Error> {
-        if self.phase == Phase::Idle {
+        if self.phase == Phase::Idle && !self.state.persona.dialect.is_mysql() {
             let message = format!("{what} can only be used in transaction blocks");
             return Err(Error::new("25P01", message).raised("xact.c", 3595, "CheckTransactionBlock"));
         }

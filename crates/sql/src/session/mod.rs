@@ -19,6 +19,7 @@ use crate::copy::{self, Copy};
 use crate::cx::{Act, Cx, Host, Persona, State};
 use crate::datetime::EPOCH;
 use crate::error::Error;
+use crate::mysql;
 use crate::parse::Parsed;
 use crate::plan::Column;
 use crate::store::{Cluster, Row};
@@ -45,6 +46,10 @@ pub enum Answer {
     /// Lines are to come from the client: [`Session::copied`].
     CopyIn {
         columns: usize,
+    },
+    /// The client is to send this file of its own, in MySQL.
+    Local {
+        path: String,
     },
     /// The machine is to run this: [`Session::ran`].
     Program {
@@ -101,6 +106,11 @@ impl Session {
                 began: Cell::new(0),
                 query: RefCell::default(),
                 drawn: RefCell::default(),
+                schema: RefCell::default(),
+                variables: RefCell::default(),
+                inserted: Cell::new(0),
+                changed: Cell::new(0),
+                found: Cell::new(0),
             },
             phase: Phase::Idle,
             before: None,
@@ -109,6 +119,19 @@ impl Session {
             prepared: HashMap::new(),
             copying: None,
         })
+    }
+
+    pub(crate) fn state(&self) -> &State {
+        &self.state
+    }
+
+    pub(crate) fn parts(&self) -> (&RefCell<Cluster>, &State) {
+        (&self.cluster, &self.state)
+    }
+
+    /// A text is looked at.
+    pub(crate) fn start(&self, host: &dyn Host, text: &str) {
+        self.begin(host, text);
     }
 
     pub fn phase(&self) -> Phase {
@@ -149,8 +172,8 @@ impl Session {
     }
 
     /// What it is asked to do, said once a statement comes.
-    fn begin(&mut self, host: &dyn Host, text: &str) {
-        if self.phase == Phase::Idle {
+    fn begin(&self, host: &dyn Host, text: &str) {
+        if self.phase == Phase::Idle || self.state.persona.dialect.is_mysql() {
             self.state.began.set(host.now() - EPOCH * 1_000_000);
         }
         let short: String = text.chars().take(1024).collect();
@@ -202,7 +225,8 @@ impl Session {
 
     /// An error outside of a statement.
     pub fn fail(&mut self) {
-        if self.phase == Phase::Block {
+        // In MySQL a transaction goes on after what failed in it.
+        if self.phase == Phase::Block && !self.state.persona.dialect.is_mysql() {
             self.phase = Phase::Failed;
         }
         self.copying = None;
@@ -227,6 +251,7 @@ impl Session {
                 self.copying = copying;
                 Ok(answer)
             }
+            Statement::Mysql(own) => mysql::statement::carried_out(&binder, own),
             statement => carried_out(&binder, statement),
         }
     }

@@ -130,6 +130,7 @@ pub(super) fn attributes(database: &Database, rows: &mut Rows<'_>) {
                 modifier: -1,
                 not_null: *required,
                 default: None,
+                declared: String::new(),
             };
             attribute(rows, listed.oid, at + 1, &column);
         }
