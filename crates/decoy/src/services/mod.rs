@@ -2,6 +2,7 @@
 //! `templates/services/`.
 
 mod containers;
+mod database;
 pub mod docker;
 pub mod dovecot;
 pub mod ftp;
@@ -9,6 +10,7 @@ mod golang;
 pub mod http;
 pub mod k8s;
 pub mod mail;
+pub mod mysql;
 pub mod postgres;
 pub mod redis;
 pub mod smtp;
@@ -67,6 +69,7 @@ pub const TABLE: &[Entry] = &[
     http::HTTP,
     http::HTTPS,
     k8s::ENTRY,
+    mysql::ENTRY,
     postgres::ENTRY,
     redis::ENTRY,
     smtp::SMTP,

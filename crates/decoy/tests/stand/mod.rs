@@ -240,7 +240,7 @@ const MAIL: [&str; 4] = ["smtp", "smtp_relay", "imap", "pop3"];
 /// Of a machine with SSH or TLS: made anew, like a machine's own.
 fn host_keys(slug: &str) -> Value {
     let folder = tempfile::tempdir().unwrap();
-    if ["postgres", "k8s"].contains(&slug) || MAIL.contains(&slug) {
+    if ["mysql", "postgres", "k8s"].contains(&slug) || MAIL.contains(&slug) {
         let (certificate, key) = certificate(folder.path());
         let text = |path| std::fs::read_to_string(path).unwrap();
         return json!({"tls_cert": text(certificate), "tls_key": text(key)});

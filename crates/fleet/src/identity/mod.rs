@@ -83,7 +83,9 @@ fn runs_ssh(machine: &MachineSpec) -> bool {
 /// On a port of its own, or as PostgreSQL does, on the one it has.
 fn speaks_tls(machine: &MachineSpec) -> bool {
     let mut services = machine.services.iter();
-    services.any(|service| service.slug == "postgres" || service.ports.iter().any(|port| port.tls))
+    services.any(|service| {
+        matches!(service.slug.as_str(), "mysql" | "postgres") || service.ports.iter().any(|port| port.tls)
+    })
 }
 
 /// The decky's keys with those it lacks made; the others stay.

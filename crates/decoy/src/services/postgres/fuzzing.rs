@@ -36,6 +36,8 @@ fn converse(pieces: &[&[u8]], inside: bool) {
         server_address: "192.0.2.8".into(),
         pid: 1,
         locale: "C.UTF-8".into(),
+        dialect: Default::default(),
+        hostname: String::new(),
     };
     let bait = Bait {
         seed: [1; 32],

@@ -11,7 +11,6 @@ pub mod fuzzing;
 mod record;
 mod scram;
 mod session;
-mod sources;
 mod wire;
 
 use std::rc::Rc;

@@ -1,7 +1,10 @@
 //! What is told of a client, as the conversation sees it; `session` makes events of it.
 
 use model::event::Fields;
-use serde_json::{Value, json};
+use serde_json::json;
+use sql::Act;
+
+use crate::services::database::fields;
 
 #[derive(Debug, PartialEq)]
 pub(super) enum Record {
@@ -23,19 +26,7 @@ pub(super) enum Record {
         code: &'static str,
         rows: usize,
     },
-    Exec {
-        way: &'static str,
-        code: String,
-    },
-    FileRead {
-        path: String,
-        found: bool,
-    },
-    FileWrite {
-        path: String,
-        bytes: Vec<u8>,
-        error: Option<String>,
-    },
+    Act(Act),
     Cancel,
     Broken {
         reason: String,
@@ -86,12 +77,5 @@ impl Secret {
             }
         };
         (kind, bytes, fields(more))
-    }
-}
-
-pub(super) fn fields(value: Value) -> Fields {
-    match value {
-        Value::Object(fields) => fields.into_iter().filter(|(_, value)| !value.is_null()).collect(),
-        _ => Fields::new(),
     }
 }

@@ -1,11 +1,10 @@
 //! The machine's one server, and a task for each of its clients.
 
 use std::cell::{Cell, RefCell};
-use std::io::Read as _;
 use std::process::Stdio;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as B64;
@@ -14,16 +13,17 @@ use model::Detail as _;
 use model::detail::{Login, ProtocolError};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use sql::{FileError, Host, Persona};
+use sql::{Dialect, Persona};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 
+use super::super::database::sources::Sources;
+use super::super::database::{Here, Teller, fields, now, short};
 use super::super::tls::{Opened, Profile, Tls};
 use super::super::{Context, Service};
 use super::bait::{self, Bait};
 use super::core::{Do, Settings, Talk};
-use super::record::{Record, fields};
-use super::sources::Sources;
+use super::record::Record;
 use crate::conn::{Conn, Log};
 use crate::machine::Machine;
 
@@ -31,14 +31,9 @@ use crate::machine::Machine;
 const LOGIN: Duration = Duration::from_secs(60);
 const IDLE: Duration = Duration::from_secs(2 * 3600);
 const READ: usize = 16 << 10;
-/// Bytes of a statement that are told; a longer one is kept as a file.
-const TOLD: usize = 2048;
-const MOST_FILE: u64 = 1 << 20;
 /// A program of the machine: how long it may run, and what it may put out.
 const PROGRAM: Duration = Duration::from_secs(20);
 const MOST_OUTPUT: u64 = 1 << 20;
-/// Bytes of one address's doings that are kept.
-const KEPT: usize = 64 << 20;
 
 pub(super) struct Postgres {
     machine: Arc<Machine>,
@@ -48,76 +43,7 @@ pub(super) struct Postgres {
     certificate: Vec<u8>,
     sources: RefCell<Sources>,
     next_pid: Cell<u32>,
-    kept: Cell<usize>,
-}
-
-/// The machine as the server sees it.
-struct Here<'a> {
-    machine: &'a Machine,
-}
-
-// === impl Here ===
-
-impl Here<'_> {
-    fn error(error: &std::io::Error) -> FileError {
-        match error.kind() {
-            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => FileError::Denied,
-            std::io::ErrorKind::IsADirectory => FileError::IsFolder,
-            std::io::ErrorKind::NotADirectory => FileError::NotFolder,
-            _ => FileError::Missing,
-        }
-    }
-}
-
-impl Host for Here<'_> {
-    fn now(&self) -> i64 {
-        now()
-    }
-
-    fn random(&self) -> u64 {
-        let bytes = uuid::Uuid::new_v4();
-        // The six fixed bits of such a number are not among these bytes' low halves.
-        let hash = Sha256::digest(bytes.as_bytes());
-        hash.iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
-    }
-
-    fn read(&self, path: &str) -> Result<Vec<u8>, FileError> {
-        let path = self.machine.path(path);
-        let found = std::fs::metadata(&path).map_err(|error| Self::error(&error))?;
-        if found.is_dir() {
-            return Err(FileError::IsFolder);
-        }
-        // Devices and pipes might never end.
-        if !found.is_file() {
-            return Err(FileError::Denied);
-        }
-        let file = std::fs::File::open(&path).map_err(|error| Self::error(&error))?;
-        let mut bytes = Vec::new();
-        file.take(MOST_FILE + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|error| Self::error(&error))?;
-        if bytes.len() as u64 > MOST_FILE {
-            Err(FileError::TooLarge)
-        } else {
-            Ok(bytes)
-        }
-    }
-
-    fn write(&self, path: &str, bytes: &[u8]) -> Result<(), FileError> {
-        let path = self.machine.path(path);
-        if std::fs::metadata(&path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
-            return Err(FileError::Denied);
-        }
-        std::fs::write(path, bytes).map_err(|error| Self::error(&error))
-    }
-
-    fn list(&self, path: &str) -> Result<Vec<String>, FileError> {
-        let entries = std::fs::read_dir(self.machine.path(path)).map_err(|error| Self::error(&error))?;
-        let names = entries
-            .take(10_000)
-            .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()));
-        Ok(names.collect())
-    }
+    teller: Teller,
 }
 
 // === impl Postgres ===
@@ -150,6 +76,8 @@ impl Postgres {
             client_port: 0,
             server_address: String::new(),
             pid: 0,
+            dialect: Dialect::Postgres,
+            hostname: spec.hostname.clone(),
         };
         let here = Here { machine: &cx.machine };
         let bait = Bait {
@@ -173,7 +101,7 @@ impl Postgres {
             certificate: certificate.map_or(Vec::new(), |der| Sha256::digest(der).to_vec()),
             sources: RefCell::new(Sources::new(cluster)),
             next_pid: Cell::new(900 + u32::from(seed[0]) * 7),
-            kept: Cell::new(0),
+            teller: Teller::default(),
             machine: cx.machine,
         })
     }
@@ -315,52 +243,19 @@ impl Postgres {
                 all.extend(fields(json!({"username": user, "database": database})));
                 log.report_as("auth_attempt", all);
             }
-            Record::Query { sql, code, rows } => {
-                let sha256 = (sql.len() > TOLD && self.keep(sql.len()))
-                    .then(|| log.capture(sql.as_bytes(), "statement.sql", "query", user().as_deref()));
-                log.report_as(
-                    "db_query",
-                    fields(json!({
-                        "sql": short(&sql, TOLD), "code": code, "rows": rows, "database": talk.database,
-                        "user": user(), "sha256": sha256,
-                    })),
-                );
-            }
-            Record::Exec { way, code } => {
-                let sha256 = (code.len() > TOLD && self.keep(code.len()))
-                    .then(|| log.capture(code.as_bytes(), &format!("{way}.txt"), "exec", user().as_deref()));
-                log.report_as(
-                    "exec_attempt",
-                    fields(json!({"way": way, "payload": short(&code, TOLD), "user": user(), "sha256": sha256})),
-                );
-            }
-            Record::FileRead { path, found } => {
-                log.report_as(
-                    "file_read",
-                    fields(json!({"path": short(&path, 4096), "found": found, "user": user()})),
-                );
-            }
-            Record::FileWrite { path, bytes, error } => {
-                let path = short(&path, 4096);
-                let sha256 = self
-                    .keep(bytes.len())
-                    .then(|| log.capture(&bytes, &path, "write", user().as_deref()));
-                log.report_as(
-                    "file_write",
-                    fields(json!({"path": path, "size": bytes.len(), "sha256": sha256, "error": error})),
-                );
-            }
+            Record::Query { sql, code, rows } => self.teller.query(
+                log,
+                user().as_deref(),
+                &sql,
+                json!({"code": code, "rows": rows, "database": talk.database}),
+            ),
+            Record::Act(act) => self.teller.act(log, user().as_deref(), act),
             Record::Cancel => log.report_as("cancel_request", fields(json!({}))),
             Record::Broken { reason, data } => log.report(ProtocolError {
                 reason: short(&reason, 256).into(),
                 data_b64: B64.encode(data),
             }),
         }
-    }
-
-    fn keep(&self, bytes: usize) -> bool {
-        self.kept.set(self.kept.get() + bytes);
-        self.kept.get() <= KEPT
     }
 }
 
@@ -378,15 +273,4 @@ impl Service for Postgres {
 enum Next {
     Tls,
     Over,
-}
-
-fn short(text: &str, most: usize) -> String {
-    text[..text.floor_char_boundary(most)].to_owned()
-}
-
-/// Microseconds since the Unix epoch.
-fn now() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_micros() as i64)
 }

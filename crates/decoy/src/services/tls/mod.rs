@@ -24,7 +24,7 @@ use tokio::time::timeout;
 use tokio_openssl::SslStream;
 
 use self::hello::{Begun, Wishes};
-use self::prefix::Prefixed;
+pub(super) use self::prefix::Prefixed;
 use crate::conn::Log;
 use crate::sys;
 
@@ -37,6 +37,7 @@ pub(super) enum Profile {
     Dovecot,
     Postgres,
     Kubernetes,
+    Mysql,
 }
 
 /// Seconds a session may be taken up again, in nginx and in Apache.
@@ -85,6 +86,7 @@ impl Tls {
             context,
             patience: match profile {
                 Profile::Nginx | Profile::Dovecot | Profile::Postgres | Profile::Kubernetes => Duration::from_secs(60),
+                Profile::Mysql => Duration::from_secs(10),
                 Profile::Apache | Profile::Postfix => Duration::from_secs(300),
             },
         })
@@ -137,7 +139,7 @@ impl Tls {
             Profile::Nginx => true,
             Profile::Apache => methods.iter().any(|method| said.starts_with(method)),
             Profile::Kubernetes => GO_METHODS.iter().any(|method| said.starts_with(method)),
-            Profile::Postfix | Profile::Dovecot | Profile::Postgres => false,
+            Profile::Postfix | Profile::Dovecot | Profile::Postgres | Profile::Mysql => false,
         }
     }
 
@@ -238,6 +240,7 @@ fn context(profile: Profile, cert: &str, key: &str) -> Result<SslContext, ErrorS
         Profile::Dovecot => dovecot(&mut builder)?,
         Profile::Postgres => postgres(&mut builder)?,
         Profile::Kubernetes => kubernetes(&mut builder)?,
+        Profile::Mysql => mysql(&mut builder)?,
     }
     let mut chain = X509::stack_from_pem(cert.as_bytes())?.into_iter();
     if let Some(leaf) = chain.next() {
@@ -293,6 +296,14 @@ fn postgres(builder: &mut SslContextBuilder) -> Result<(), ErrorStack> {
     builder.set_groups_list("P-256")?;
     builder.set_options(SslOptions::NO_TICKET | SslOptions::NO_RENEGOTIATION | SslOptions::CIPHER_SERVER_PREFERENCE);
     builder.set_session_cache_mode(SslSessionCacheMode::OFF);
+    group14(builder)
+}
+
+/// TLS 1.2 and 1.3, with tickets, as `tls_version` has it unless changed.
+fn mysql(builder: &mut SslContextBuilder) -> Result<(), ErrorStack> {
+    builder.set_min_proto_version(Some(SslVersion::TLS1_2))?;
+    builder.set_cipher_list(ciphers::WEB)?;
+    builder.set_session_id_context(b"MySQL")?;
     group14(builder)
 }
 

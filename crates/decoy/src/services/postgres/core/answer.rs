@@ -53,6 +53,8 @@ impl Talk {
                 self.copies_extended = formats.is_some();
                 After::Copying
             }
+            // Only MySQL asks for files.
+            Answer::Local { .. } => After::Ready,
             Answer::Program { command, input } => {
                 self.flush();
                 self.todo.push_back(Do::Run { command, input });

@@ -361,9 +361,6 @@ impl Talk {
     fn acts(&mut self, session: &mut Session) {
         for act in session.acts() {
             match act {
-                Act::Exec { way, code } => self.tell(Record::Exec { way, code }),
-                Act::FileRead { path, found } => self.tell(Record::FileRead { path, found }),
-                Act::FileWrite { path, bytes, error } => self.tell(Record::FileWrite { path, bytes, error }),
                 Act::Notice(notice) => put_error(&mut self.out, b'N', notice.severity, &notice.error),
                 Act::Sleep(seconds) => {
                     let seconds = if seconds.is_finite() {
@@ -374,6 +371,7 @@ impl Talk {
                     self.flush();
                     self.todo.push_back(Do::Wait(Duration::from_secs_f64(seconds)));
                 }
+                act => self.tell(Record::Act(act)),
             }
         }
     }

@@ -10,7 +10,7 @@ use sql::Cluster;
 /// Addresses a copy is kept for; the one that was away longest goes first.
 const MOST: usize = 256;
 
-pub(super) struct Sources {
+pub(in crate::services) struct Sources {
     base: Cluster,
     copies: HashMap<IpAddr, (Rc<RefCell<Cluster>>, u64)>,
     turn: u64,
@@ -19,7 +19,7 @@ pub(super) struct Sources {
 // === impl Sources ===
 
 impl Sources {
-    pub(super) fn new(mut base: Cluster) -> Self {
+    pub(in crate::services) fn new(mut base: Cluster) -> Self {
         base.settle();
         Self {
             base,
@@ -28,7 +28,7 @@ impl Sources {
         }
     }
 
-    pub(super) fn of(&mut self, source: IpAddr) -> Rc<RefCell<Cluster>> {
+    pub(in crate::services) fn of(&mut self, source: IpAddr) -> Rc<RefCell<Cluster>> {
         self.turn += 1;
         if !self.copies.contains_key(&source) && self.copies.len() >= MOST {
             // One in use stays with those who use it.
