@@ -46,6 +46,8 @@ targets! {
         k8s_frames
         k8s_requests
         login_records
+        mysql_client
+        mysql_stranger
         passwd
         pop3_conversation
         postgres_client

@@ -6,6 +6,8 @@
 mod bait;
 mod core;
 mod furnish;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod record;
 mod session;
 #[cfg(test)]
