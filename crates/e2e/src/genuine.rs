@@ -7,9 +7,9 @@ use crate::probe::Subject;
 use crate::tools;
 
 /// Another name whenever the packages are others.
-const IMAGE: &str = "e2e-genuine:2";
+const IMAGE: &str = "e2e-genuine:3";
 const PACKAGES: &str = "openssh-server nginx apache2 vsftpd redis-server busybox-static ssl-cert \
-    postfix dovecot-imapd dovecot-pop3d";
+    postfix dovecot-imapd dovecot-pop3d mariadb-server";
 
 /// nginx, sshd, vsftpd, redis and telnetd with Debian's configuration; what differs from it is in the script below.
 pub fn with_nginx() -> Result<Subject> {
@@ -23,6 +23,11 @@ pub fn with_apache() -> Result<Subject> {
 /// Postfix, and Dovecot with mailboxes in folders; Postfix has its logins from it.
 pub fn with_mail() -> Result<Subject> {
     start("e2e-genuine-mail", "10.201.0.23", "mail", MAIL)
+}
+
+/// MariaDB, with root let in from anywhere.
+pub fn with_data() -> Result<Subject> {
+    start("e2e-genuine-data", "10.201.0.24", "data", DATA)
 }
 
 fn start(name: &str, ip: &str, role: &str, setup: &str) -> Result<Subject> {
@@ -134,4 +139,15 @@ postconf -P submission/inet/smtpd_tls_security_level=encrypt submission/inet/smt
 newaliases
 mkdir -m 700 /var/mail/@user@ && chown @user@: /var/mail/@user@
 postfix start >/dev/null 2>&1
+"#;
+
+const DATA: &str = r#"
+useradd -m -u 1001 -s /bin/bash @user@
+printf '%s\n' '@user@:@password@' 'root:@root@' | chpasswd
+sed -i 's/^bind-address .*/bind-address = 0.0.0.0/' /etc/mysql/mariadb.conf.d/50-server.cnf
+printf '[mysqld]\nskip-name-resolve\n' > /etc/mysql/mariadb.conf.d/99-local.cnf
+mkdir -p /run/mysqld && chown mysql: /run/mysqld
+(mariadbd --user=mysql &) >/dev/null 2>&1
+for _ in $(seq 100); do mariadb-admin ping >/dev/null 2>&1 && break; sleep 0.1; done
+mariadb -e "CREATE USER root@'%' IDENTIFIED BY '@password@'; GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION"
 "#;

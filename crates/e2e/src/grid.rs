@@ -64,6 +64,20 @@ distro = debian
 
 [e2e-mail.ssh]
 users = root:toor-e2e, kim:sunflower9
+
+[e2e-data]
+ip = 10.201.0.15
+services = ssh, mysql, postgres
+distro = debian
+
+[e2e-data.ssh]
+users = root:toor-e2e, kim:sunflower9
+
+[e2e-data.mysql]
+password = sunflower9
+
+[e2e-data.postgres]
+password = sunflower9
 ";
 
 pub const USER: &str = "kim";
@@ -74,6 +88,7 @@ pub const APACHE: &str = "10.201.0.12";
 /// Its services are killed in a test, and take minutes to come back.
 pub const VICTIM: &str = "10.201.0.13";
 pub const MAIL: &str = "10.201.0.14";
+pub const DATA: &str = "10.201.0.15";
 
 /// The grid, up, with all workers running in one `decnet up`.
 pub fn grid() -> &'static Grid {

@@ -90,6 +90,19 @@ fn imap_and_pop3_answer_as_dovecot() {
     }
 }
 
+#[test]
+fn mysql_answers_as_mariadb() {
+    compare(
+        "mysql",
+        MYSQL_ACCENT,
+        &decky(grid::DATA),
+        &genuine::with_data().unwrap(),
+    );
+}
+
+/// What the engine beneath does not tell apart (`wiki/Events.md`).
+const MYSQL_ACCENT: &[&str] = &[];
+
 /// What Postfix makes of an angle bracket alone.
 const SMTP_ACCENT: &[&str] = &["VRFY more"];
 

@@ -9,6 +9,7 @@
 mod attack;
 mod conformance;
 mod containment;
+mod data;
 mod drill;
 mod exactly_once;
 mod forwarding;
