@@ -61,6 +61,9 @@ pub struct Probe {
     /// The lines of the answer come in any order.
     #[serde(default)]
     pub sort: bool,
+    /// Known to be answered otherwise by ours.
+    #[serde(default)]
+    pub differs: bool,
 }
 
 /// Whom to ask.
@@ -319,8 +322,8 @@ fn replace(text: &[u8], what: &[u8], with: &[u8]) -> Vec<u8> {
     out
 }
 
-/// What differs, for people; empty when nothing does.
-pub fn differences(genuine: &Answers, ours: &Answers) -> Vec<String> {
+/// What differs, for people, by the probe's name; empty when nothing does.
+pub fn differences(genuine: &Answers, ours: &Answers) -> BTreeMap<String, String> {
     let differs = genuine.iter().filter(|(name, answer)| ours.get(*name) != Some(*answer));
     differs
         .map(|(name, answer)| {
@@ -332,7 +335,7 @@ pub fn differences(genuine: &Answers, ours: &Answers) -> Vec<String> {
                 shown(Some(answer)),
                 shown(ours.get(name))
             );
-            text
+            (name.clone(), text)
         })
         .collect()
 }
@@ -355,7 +358,8 @@ mod tests {
         assert!(differences(&genuine, &genuine).is_empty());
         let ours = Answers::from([("greets".to_owned(), b"220 (vsFTPd 3.0.5)\r\n".to_vec())]);
         let shown = differences(&genuine, &ours);
-        assert!(shown[0].contains("3.0.3") && shown[0].contains("3.0.5"), "{shown:?}");
+        let greets = &shown["greets"];
+        assert!(greets.contains("3.0.3") && greets.contains("3.0.5"), "{greets}");
     }
 
     #[test]
