@@ -81,8 +81,9 @@ fn hydra_finds_the_passwords_of_databases_and_every_try_is_one_event() {
     std::fs::write(dir.join("data-passwords"), tries.join("\n")).unwrap();
     for (service, user) in [("mysql", "root"), ("postgres", "postgres")] {
         let before = settled(service);
+        // PostgreSQL's library would try each password again without TLS.
         let line = format!(
-            "hydra -I -t 2 -l {user} -P {}/data-passwords {service}://{DATA}",
+            "PGSSLMODE=require hydra -I -t 2 -l {user} -P {}/data-passwords {service}://{DATA}",
             dir.display()
         );
         let found = must(&line).unwrap();
