@@ -153,7 +153,11 @@ pub fn show(cx: &Context, portrait: &Portrait, what: &str) -> Result {
         }
     }
     for held in &portrait.attribution {
-        let value = clean(held.current_value.as_str().unwrap_or(&held.current_value.to_string()));
+        let value = match (held.current_value.as_str(), held.current_value.as_f64()) {
+            (Some(text), _) => clean(text),
+            (None, Some(number)) => format!("{number:.1}"),
+            (None, None) => "-".to_owned(),
+        };
         let (primitive, state) = (&held.primitive, held.state.replace('_', " "));
         say!("  {primitive:<19} {state} ({:.2}), now {value}", held.confidence)?;
     }

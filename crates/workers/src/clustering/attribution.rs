@@ -183,7 +183,8 @@ fn judge(traces: &[Trace], sessions: &[Session]) -> BTreeMap<&'static str, Judge
         let at = session.started_at;
         if let Some(term) = session.term.as_ref().filter(|term| !term.is_empty()) {
             add("terminal.type", Kind::Categorical, at, term.clone().into());
-            if let (Some(cols), Some(rows)) = (session.cols, session.rows) {
+            // A terminal of no size is one nobody looks at.
+            if let (Some(cols @ 1..), Some(rows @ 1..)) = (session.cols, session.rows) {
                 add("terminal.size", Kind::Categorical, at, format!("{cols}x{rows}").into());
             }
         }
