@@ -153,7 +153,13 @@ pub async fn alone(cx: &Context, part: Part, log_to: Option<&str>) -> Result {
             grid::need_root()?;
             Some(grid::docker().await?)
         }
-        _ => None,
+        Part::Ingest
+        | Part::Detect
+        | Part::Respond
+        | Part::Explain
+        | Part::Identify
+        | Part::Campaigns
+        | Part::Attribute => None,
     };
     let store = cx.store().await?;
     let name = match part {

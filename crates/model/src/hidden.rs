@@ -1,7 +1,7 @@
 //! Characters that do not show as themselves.
 
 /// Control characters, which terminals obey, and those that hide or turn the direction of writing: no text from outside
-/// is shown with them (architecture.md §6).
+/// is shown with them.
 pub fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')

@@ -46,7 +46,7 @@ pub struct AttributionState {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AttributionWriting {
     pub states: Vec<AttributionState>,
-    /// Identities that no longer count.
+    /// Identities whose rows go, before the states are written.
     pub gone: Vec<Uuid>,
     /// What the bus is to be told.
     pub notices: Vec<Notice>,

@@ -13,7 +13,7 @@ use model::detail::SessionStart;
 use runtime::{Cx, Worker as _};
 use sample::{event, of};
 use serde_json::{Value, json};
-use store::{AttributionState, Group, Page, Store};
+use store::{AttributionState, AttributionWriting, Group, Page, Store};
 use tokio_util::sync::CancellationToken;
 use workers::clustering::Config;
 use workers::{Attributor, Clusterer};
@@ -92,6 +92,32 @@ async fn what_was_merged_is_judged_as_one() {
         "the one that was merged has none of its own: {states:?}"
     );
     assert_eq!((states[0].state.as_str(), states[0].observation_count), ("drifting", 4));
+}
+
+#[tokio::test]
+async fn what_is_no_longer_shown_is_no_longer_kept() {
+    let mut grid = Grid::new().await;
+    grid.take_in([tool(1, ONE, "a")]).await;
+    let kept = grid.states().await;
+    let of_others = AttributionState {
+        primitive: "tls.ja3".into(),
+        ..kept[0].clone()
+    };
+    let now = time::OffsetDateTime::now_utc();
+    let leases = grid.store.leases();
+    let lease = leases
+        .take("attribution", "one", time::Duration::seconds(30), now)
+        .await;
+    let writing = AttributionWriting {
+        states: vec![of_others],
+        ..AttributionWriting::default()
+    };
+    let states = grid.store.attributions();
+    states.write(&lease.unwrap().unwrap(), &writing, now).await.unwrap();
+    assert_eq!(grid.states().await.len(), 2);
+    grid.begin_anew();
+    grid.take_in([]).await;
+    assert_eq!(grid.states().await, kept);
 }
 
 struct Grid {

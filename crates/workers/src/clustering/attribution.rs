@@ -77,13 +77,16 @@ impl Attributor {
             .map(|state| (state.primitive.as_str(), state))
             .collect();
         let judged = judge(&traces, &sessions);
+        // What it showed only with those it was parted from is no longer its own: its rows are written anew.
+        let parted = before.keys().any(|primitive| !judged.contains_key(primitive));
+        writing.gone.extend(parted.then_some(identity));
         for (primitive, judged) in &judged {
             let old = before.get(primitive).copied();
             let new = state(identity, primitive, judged, old);
             if old.is_none_or(|old| old.state != new.state) {
                 writing.notices.push(changed(&new, old));
             }
-            if old != Some(&new) {
+            if parted || old != Some(&new) {
                 writing.states.push(new);
             }
         }

@@ -14,7 +14,8 @@ use uuid::Uuid;
 const ENOUGH: usize = 2_000;
 /// Events wait this long for company.
 const LINGER: Duration = Duration::from_millis(250);
-/// Messages taken at once: each has up to 200 events, so this bounds what lies in memory.
+/// Messages taken at once, each of up to 200 events: with the three batches there are at most (one gathered, one ready,
+/// one written), this bounds what lies in memory.
 const AT_ONCE: usize = 10;
 
 #[derive(Debug, Default)]

@@ -54,7 +54,7 @@ impl Runner for Ingester {
     const NAME: &'static str = "ingester";
     type Error = Error;
 
-    /// What comes next is read and worked out while the store writes: two batches may be ready at most.
+    /// What comes next is read and worked out while the store writes: one batch is gathered, one may be ready.
     async fn run(&mut self, cx: &Cx) -> Result<(), Error> {
         let consumer = cx.bus().consumer(&INGEST).await?;
         let (sender, mut ready) = mpsc::channel(1);
