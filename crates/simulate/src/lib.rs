@@ -19,6 +19,7 @@ use model::fleet::{DeckySpec, FleetSpec};
 use model::machine::Proto;
 use serde::Serialize;
 use store::Store;
+use time::OffsetDateTime;
 
 use crate::hands::Hands;
 
@@ -98,7 +99,9 @@ impl Stage {
             if free.len() == rows.len() {
                 break;
             }
-            if store.attackers().get(IpAddr::V4(ip)).await?.is_none() {
+            let addr = IpAddr::V4(ip);
+            let is_unknown = store.attackers().get(addr).await?.is_none();
+            if is_unknown && !store.drills().covers(addr, OffsetDateTime::now_utc()).await? {
                 free.push(ip);
             }
         }

@@ -93,6 +93,22 @@ impl Drills<'_> {
         Ok(())
     }
 
+    /// Whether what comes from this address at this time counts as a drill's.
+    pub async fn covers(&self, ip: IpAddr, at: OffsetDateTime) -> Result<bool> {
+        let at = micros(at);
+        let models = Entity::find()
+            .filter(Column::Ip.eq(ip.to_canonical().to_string()))
+            .filter(Column::StartedAt.gte(at.saturating_sub(LONGEST + AFTERMATH)))
+            .all(self.store.reader())
+            .await?;
+        for model in models {
+            if Drill::from_model(&model)?.covers(at) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// What the drill caused and the store has by now, in order of time; at most [`Page::MAX`].
     pub async fn events(&self, id: Uuid) -> Result<Vec<StoredEvent>> {
         let model = Entity::find_by_id(id)

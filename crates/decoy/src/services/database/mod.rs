@@ -2,6 +2,8 @@
 //! statements are told.
 
 pub(super) mod bait;
+#[cfg(feature = "fuzzing")]
+pub(super) mod fuzzing;
 pub(super) mod sources;
 
 use std::cell::Cell;

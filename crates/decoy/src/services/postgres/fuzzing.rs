@@ -1,10 +1,11 @@
 //! The product under a fuzzer: hostile bytes into a whole conversation, without socket or disk.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 
-use sql::{FileError, Host, Persona};
+use sql::Persona;
 
+use super::super::database::fuzzing::Nowhere;
 use super::bait::{self, Bait};
 use super::core::{Do, Method, Settings, Talk};
 
@@ -22,7 +23,7 @@ pub fn client(pieces: &[&[u8]]) {
 }
 
 fn converse(pieces: &[&[u8]], inside: bool) {
-    let host = Nowhere(Cell::new(7));
+    let host = Nowhere::new();
     let persona = Persona {
         version: "15.18".into(),
         number: 150_018,
@@ -74,31 +75,4 @@ fn converse(pieces: &[&[u8]], inside: bool) {
         }
     }
     assert!(!inside || talk.is_in(), "the login failed");
-}
-
-/// A machine without files.
-struct Nowhere(Cell<u64>);
-
-impl Host for Nowhere {
-    fn now(&self) -> i64 {
-        1_700_000_000_000_000
-    }
-
-    fn random(&self) -> u64 {
-        self.0
-            .set(self.0.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
-        self.0.get()
-    }
-
-    fn read(&self, _: &str) -> Result<Vec<u8>, FileError> {
-        Err(FileError::Missing)
-    }
-
-    fn write(&self, _: &str, _: &[u8]) -> Result<(), FileError> {
-        Err(FileError::Denied)
-    }
-
-    fn list(&self, _: &str) -> Result<Vec<String>, FileError> {
-        Ok(Vec::new())
-    }
 }
