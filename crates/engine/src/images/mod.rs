@@ -54,7 +54,7 @@ impl Images {
         Self { docker, scope }
     }
 
-    /// The images we made.
+    /// The images we made, by name; an engine lists what is as old in any order.
     pub async fn list(&self) -> Result<Vec<Image>, Error> {
         let options = ListImagesOptions {
             all: false,
@@ -63,7 +63,9 @@ impl Images {
         };
         let list = || self.docker.api.list_images(Some(options.clone()));
         let all = self.docker.call("listing images", limit::LOOK, list).await?;
-        Ok(all.into_iter().map(Image::from).collect())
+        let mut images: Vec<_> = all.into_iter().map(Image::from).collect();
+        images.sort_by(|a, b| (&a.tags, &a.id).cmp(&(&b.tags, &b.id)));
+        Ok(images)
     }
 
     /// The local image of that reference, if there is one: its id.
