@@ -19,6 +19,7 @@ mod m0007_responses;
 mod m0008_narratives;
 mod m0009_incidents;
 mod m0010_attributions;
+mod m0011_reuses;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_narratives::Migration),
             Box::new(m0009_incidents::Migration),
             Box::new(m0010_attributions::Migration),
+            Box::new(m0011_reuses::Migration),
         ]
     }
 }

@@ -83,6 +83,7 @@ pub static INTEL: Stream = Stream {
         "identity.>",
         "campaign.>",
         "attribution.>",
+        "credential.>",
     ],
     max_age: Duration::from_secs(72 * HOUR),
     max_bytes: 5 * GIB,
@@ -219,6 +220,11 @@ pub static FAMILIES: &[Family] = &[
         "attribution.profile.multi_actor_suspected",
         &INTEL,
         "identity_uuid, primitives, evidence_summary, confidence, ts",
+    ),
+    durable(
+        "credential.reuse.detected",
+        &INTEL,
+        "id, secret_kind, target_count, attacker_count, attacker_ips, deckies, services",
     ),
     family(
         "decky.*.traffic",

@@ -51,6 +51,8 @@ impl Subject {
     pub const ATTRIBUTION_STATE_CHANGED: Self = Self(Cow::Borrowed("attribution.profile.state_changed"));
     pub const ATTRIBUTION_MULTI_ACTOR_SUSPECTED: Self =
         Self(Cow::Borrowed("attribution.profile.multi_actor_suspected"));
+    /// A secret was tried for one principal in several places.
+    pub const CREDENTIAL_REUSE_DETECTED: Self = Self(Cow::Borrowed("credential.reuse.detected"));
     /// Who works together.
     pub const CAMPAIGN_FORMED: Self = Self(Cow::Borrowed("campaign.formed"));
     pub const CAMPAIGN_IDENTITY_ASSIGNED: Self = Self(Cow::Borrowed("campaign.identity.assigned"));

@@ -21,7 +21,7 @@ pub async fn campaigns(cx: &Context, asked: &args::Campaigns) -> Result {
     match &asked.command {
         None => list(cx, &store, Level::Campaign, asked.limit).await,
         Some(args::CampaignsCommand::Show { id, graph: None }) => show_campaign(cx, &store, *id).await,
-        Some(args::CampaignsCommand::Show { id, graph: Some(form) }) => draw_campaign(&store, *id, *form).await,
+        Some(args::CampaignsCommand::Show { id, graph: Some(form) }) => draw_campaign(cx, &store, *id, *form).await,
         Some(args::CampaignsCommand::Explain { a, b }) => explain_campaign(cx, &store, *a, *b).await,
         Some(args::CampaignsCommand::Pin { a, b, verdict }) => {
             for id in [a, b] {
@@ -41,10 +41,10 @@ async fn show_campaign(cx: &Context, store: &Store, id: Uuid) -> Result {
     show(cx, &portrait, "identities")
 }
 
-async fn draw_campaign(store: &Store, id: Uuid, form: args::Graph) -> Result {
+async fn draw_campaign(cx: &Context, store: &Store, id: Uuid, form: args::Graph) -> Result {
     let of = portrait(store, Level::Campaign, id).await?.of;
     let settings = Settings::default();
-    let features = everybodys_features(store, &settings).await?;
+    let features = everybodys_features(cx, store, &settings).await?;
     let pins = pins(store, Level::Campaign).await.or_exit(Code::Unreachable)?;
     let mut found = cluster::campaigns(&features, &pins, &settings);
     let place = |id: &str| of.iter().position(|member| member == id).map(|place| place as u32);
@@ -62,8 +62,8 @@ async fn draw_campaign(store: &Store, id: Uuid, form: args::Graph) -> Result {
 }
 
 /// All identities: how rare a value is among them decides what it is worth.
-async fn everybodys_features(store: &Store, settings: &Settings) -> Result<Vec<Features>> {
-    let known = everybody(store).await?;
+async fn everybodys_features(cx: &Context, store: &Store, settings: &Settings) -> Result<Vec<Features>> {
+    let known = everybody(cx, store).await?;
     let by_ip: HashMap<&str, &Known> = known
         .iter()
         .map(|known| (known.observation.id.as_str(), known))
@@ -94,7 +94,7 @@ async fn explain_campaign(cx: &Context, store: &Store, a: Uuid, b: Uuid) -> Resu
         counting(store, Level::Identity, b).await?.id,
     );
     let settings = Settings::default();
-    let features = everybodys_features(store, &settings).await?;
+    let features = everybodys_features(cx, store, &settings).await?;
     let place = |id: Uuid| features.iter().position(|features| features.id == id.to_string());
     let (Some(x), Some(y)) = (place(a), place(b)) else {
         return Err(Failure::new(Code::Invalid, format!("{a} or {b} has just been merged; ask again")).into());

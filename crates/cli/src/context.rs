@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use fleet::{Catalogue, Diagnostics};
+use intel::Asns;
 use store::Store;
 
 use crate::args::Global;
@@ -33,6 +34,25 @@ impl Context {
             None => Catalogue::builtin(),
         };
         read.map_err(|found| refused(&found, ""))
+    }
+
+    /// The networks addresses belong to, as far as this machine has files that tell; without them nothing is amiss.
+    pub fn asns(&self) -> Asns {
+        let directory = self.state_dir().join("asn");
+        match Asns::load(&directory) {
+            Ok((asns, read)) => {
+                if read.skipped > 0 {
+                    let (lines, place) = (read.skipped, directory.display());
+                    self.out
+                        .note(&format!("warning: {lines} lines in {place} name no network"));
+                }
+                asns
+            }
+            Err(error) => {
+                self.out.note(&format!("warning: {error}; addresses have no networks"));
+                Asns::default()
+            }
+        }
     }
 
     /// Opens the database, making it when there is none.

@@ -6,13 +6,15 @@ use bus::{Bus, NatsConfig};
 use collector::Collector;
 use engine::logs::Logs;
 use engine::{Docker, Scope};
+use intel::Asns;
 use respond::{Channels, Responder};
 use runtime::{Crew, Ended};
 use siem::{Connector, Forwarder, Target};
 use sniffer::Sniffer;
 use store::{LOCAL, Store};
 use workers::{
-    Attributor, CampaignClusterer, Clusterer, Detector, Explainer, Guardian, Ingester, Presence, clustering,
+    Attributor, CampaignClusterer, Clusterer, Detector, Explainer, Guardian, Ingester, Presence, ReuseCorrelator,
+    clustering,
 };
 
 use crate::args;
@@ -43,6 +45,8 @@ pub enum Part {
     Campaigns,
     /// Finds out whether what identities show hangs together.
     Attribute,
+    /// Finds out which secrets are tried at that many services of deckies, or more.
+    Reuse(usize),
 }
 
 /// The bus between workers: in this process, or the server `--nats` names.
@@ -128,7 +132,15 @@ pub fn crew(cx: &Context, bus: &Bus, store: &Store, docker: Option<&Docker>, par
         let kept = store.clone();
         crew.runner(move || Presence::new(kept.clone()));
     }
-    let grouping = clustering::Config::new(LOCAL);
+    let groups = |part: &Part| matches!(part, Part::Identify | Part::Campaigns);
+    let grouping = clustering::Config {
+        asns: Arc::new(if parts.iter().any(groups) {
+            cx.asns()
+        } else {
+            Asns::default()
+        }),
+        ..clustering::Config::new(LOCAL)
+    };
     if parts.contains(&Part::Identify) {
         let (kept, config) = (store.clone(), grouping.clone());
         crew.worker(move || Clusterer::new(kept.clone(), config.clone()));
@@ -138,8 +150,14 @@ pub fn crew(cx: &Context, bus: &Bus, store: &Store, docker: Option<&Docker>, par
         crew.worker(move || CampaignClusterer::new(kept.clone(), config.clone()));
     }
     if parts.contains(&Part::Attribute) {
-        let kept = store.clone();
-        crew.worker(move || Attributor::new(kept.clone(), grouping.clone()));
+        let (kept, config) = (store.clone(), grouping.clone());
+        crew.worker(move || Attributor::new(kept.clone(), config.clone()));
+    }
+    for part in parts {
+        if let Part::Reuse(least) = *part {
+            let (kept, config) = (store.clone(), grouping.clone());
+            crew.worker(move || ReuseCorrelator::new(kept.clone(), config.clone(), least));
+        }
     }
     crew
 }
@@ -159,7 +177,8 @@ pub async fn alone(cx: &Context, part: Part, log_to: Option<&str>) -> Result {
         | Part::Explain
         | Part::Identify
         | Part::Campaigns
-        | Part::Attribute => None,
+        | Part::Attribute
+        | Part::Reuse(_) => None,
     };
     let store = cx.store().await?;
     let name = match part {
@@ -172,6 +191,7 @@ pub async fn alone(cx: &Context, part: Part, log_to: Option<&str>) -> Result {
         Part::Identify => "clusterer",
         Part::Campaigns => "campaign-clusterer",
         Part::Attribute => "attribution",
+        Part::Reuse(_) => "reuse-correlator",
     };
     let bus = bus(cx, name).await?;
     let mut crew = crew(cx, &bus, &store, docker.as_ref(), &[part]);

@@ -28,7 +28,7 @@ pub async fn identities(cx: &Context, asked: &args::Identities) -> Result {
         Some(args::IdentitiesCommand::Show { id, graph }) => {
             let id = identity_named(&store, id).await?;
             match graph {
-                Some(form) => draw(&store, id, *form).await,
+                Some(form) => draw(cx, &store, id, *form).await,
                 None => show_identity(cx, &store, id).await,
             }
         }
@@ -209,7 +209,8 @@ async fn seen(store: &Store, ip: IpAddr) -> Result<String> {
 // === Why ===
 
 /// Everybody: how common a value is decides what it is worth.
-pub async fn everybody(store: &Store) -> Result<Vec<Known>> {
+pub async fn everybody(cx: &Context, store: &Store) -> Result<Vec<Known>> {
+    let asns = cx.asns();
     let mut known = Vec::new();
     let mut last: Option<String> = None;
     loop {
@@ -219,7 +220,7 @@ pub async fn everybody(store: &Store) -> Result<Vec<Known>> {
             .await
             .or_exit(Code::Unreachable)?;
         let traces = store.traces().of(&page).await.or_exit(Code::Unreachable)?;
-        known.extend(traces.iter().map(project));
+        known.extend(traces.iter().map(|trace| project(trace, &asns)));
         match page.last() {
             Some(ip) if page.len() as u64 == PAGE => last = Some(ip.clone()),
             _ => return Ok(known),
@@ -227,10 +228,11 @@ pub async fn everybody(store: &Store) -> Result<Vec<Known>> {
     }
 }
 
-async fn draw(store: &Store, id: Uuid, form: args::Graph) -> Result {
+async fn draw(cx: &Context, store: &Store, id: Uuid, form: args::Graph) -> Result {
     let of = portrait(store, Level::Identity, id).await?.of;
     let traces = store.traces().of(&of).await.or_exit(Code::Unreachable)?;
-    let observations: Vec<Observation> = traces.iter().map(|trace| project(trace).observation).collect();
+    let asns = cx.asns();
+    let observations: Vec<Observation> = traces.iter().map(|trace| project(trace, &asns).observation).collect();
     let pins = pins(store, Level::Identity).await.or_exit(Code::Unreachable)?;
     let settings = Settings::default();
     let evidence = Evidence::new(&observations, &pins, &settings);
@@ -240,7 +242,7 @@ async fn draw(store: &Store, id: Uuid, form: args::Graph) -> Result {
 
 async fn explain(cx: &Context, store: &Store, a: IpAddr, b: IpAddr) -> Result {
     let (a, b) = (seen(store, a).await?, seen(store, b).await?);
-    let observations: Vec<Observation> = everybody(store)
+    let observations: Vec<Observation> = everybody(cx, store)
         .await?
         .into_iter()
         .map(|known| known.observation)

@@ -95,6 +95,7 @@ async fn run(cli: Cli) -> Result {
         Command::Clusterer => crew::alone(&cx, crew::Part::Identify, None).await,
         Command::CampaignClusterer => crew::alone(&cx, crew::Part::Campaigns, None).await,
         Command::Attribution => crew::alone(&cx, crew::Part::Attribute, None).await,
+        Command::ReuseCorrelate(asked) => crew::alone(&cx, crew::Part::Reuse(asked.min_targets), None).await,
         Command::Identities(asked) => identities::identities(&cx, &asked).await,
         Command::Campaigns(asked) => campaigns::campaigns(&cx, &asked).await,
         Command::Sessions(asked) => sessions::sessions(&cx, &asked).await,

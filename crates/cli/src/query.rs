@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use intel::Network;
 use serde::Serialize;
 use store::{Attacker, AttackerSort, Credential, Filter, Footprint, Listing, OriginFilter, Page, Reuse, Store};
 use time::OffsetDateTime;
@@ -120,6 +121,8 @@ pub async fn attackers(cx: &Context, asked: &args::Attackers) -> Result {
 struct Portrait {
     #[serde(flatten)]
     attacker: Attacker,
+    /// Where files of this machine tell.
+    network: Option<Network>,
     fingerprints: Footprint,
     habits: profile::Habits,
     tried: Vec<Credential>,
@@ -144,6 +147,7 @@ async fn attacker(cx: &Context, store: &Store, ip: std::net::IpAddr) -> Result {
     let portrait = Portrait {
         habits: habits::of(ip, &events),
         attacker,
+        network: cx.asns().of(ip),
         fingerprints: store.attackers().footprint(ip).await.or_exit(Code::Unreachable)?,
         tried: all(200, async |page| store.credentials().list(&filter, &page).await).await?,
         sessions: all(200, async |page| store.sessions().list(&filter, &page).await).await?,
@@ -169,6 +173,10 @@ async fn attacker(cx: &Context, store: &Store, ip: std::net::IpAddr) -> Result {
         joined(&seen.deckies),
         joined(&seen.services)
     )?;
+    if let Some(Network { asn, name, prefix }) = &portrait.network {
+        let name = name.as_deref().map(clean).unwrap_or_default();
+        say!("  network   AS{asn} {name} ({prefix})")?;
+    }
     for line in portrait::lines(&portrait.fingerprints, now) {
         say!("{line}")?;
     }

@@ -75,6 +75,7 @@ pub async fn up(cx: &Context, asked: &args::Up) -> Result {
             Part::Identify,
             Part::Campaigns,
             Part::Attribute,
+            Part::Reuse(args::MIN_TARGETS),
         ],
     );
     crew::detect(cx, &mut crew, &store)?;

@@ -11,11 +11,12 @@ use sea_orm::sea_query::{Asterisk, Expr, ExprTrait, Func, Query};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
 use serde::Serialize;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::entity::credential::{Column, Entity, Model};
 use crate::page::{By, contains, is};
 use crate::value::{from_json, moment};
-use crate::{Cursor, Filter, Listing, Order, Page, Result, Store};
+use crate::{Cursor, Filter, Listing, Order, Page, Result, Store, reuses};
 
 #[derive(Clone, Copy, Debug)]
 pub struct Credentials<'a> {
@@ -44,9 +45,11 @@ pub struct Credential {
     pub failures: i64,
 }
 
-/// The same secret for the same principal on several deckies or from several addresses.
+/// The same secret for the same principal at several targets (a decky and its service) or from several addresses.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Reuse {
+    /// The same wherever it is told of.
+    pub id: Uuid,
     pub principal: Option<String>,
     #[serde(flatten)]
     pub secret: Secret,
@@ -54,12 +57,15 @@ pub struct Reuse {
     pub attackers: BTreeSet<String>,
     pub deckies: BTreeSet<String>,
     pub services: BTreeSet<String>,
+    pub target_count: usize,
     #[serde(with = "time::serde::rfc3339")]
     pub first_seen: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
     pub last_seen: OffsetDateTime,
     pub attempts: i64,
     pub successes: i64,
+    #[serde(skip)]
+    targets: BTreeSet<(String, String)>,
 }
 
 // === impl Credentials ===
@@ -89,10 +95,11 @@ impl Credentials<'_> {
         let mut found: BTreeMap<Vec<u8>, Reuse> = BTreeMap::new();
         for model in select.order_by_asc(Column::FirstSeen).all(self.store.reader()).await? {
             let Some(key) = model.reuse_key.clone() else { continue };
+            let Some(id) = reuses::id(&key) else { continue };
             let credential = Credential::from_model(model)?;
             match found.get_mut(&key) {
                 Some(reuse) => reuse.add(credential),
-                None => _ = found.insert(key, Reuse::of(credential)),
+                None => _ = found.insert(key, Reuse::of(id, credential)),
             }
         }
         let Listing { rows, next } = listing;
@@ -121,6 +128,7 @@ impl Credentials<'_> {
         });
         let several = Condition::any()
             .add(Func::count_distinct(Expr::col(Column::Decky)).gt(1))
+            .add(Func::count_distinct(Expr::col(Column::Service)).gt(1))
             .add(Func::count_distinct(Expr::col(Column::AttackerIp)).gt(1));
         let order = if descending {
             sea_orm::Order::Desc
@@ -199,24 +207,30 @@ impl Credential {
 // === impl Reuse ===
 
 impl Reuse {
-    fn of(credential: Credential) -> Self {
+    fn of(id: Uuid, credential: Credential) -> Self {
         let mut reuse = Self {
+            id,
             principal: credential.principal.clone(),
             secret: credential.secret.clone(),
             secret_sha256: credential.secret_sha256.clone(),
             attackers: BTreeSet::new(),
             deckies: BTreeSet::new(),
             services: BTreeSet::new(),
+            target_count: 0,
             first_seen: credential.first_seen,
             last_seen: credential.last_seen,
             attempts: 0,
             successes: 0,
+            targets: BTreeSet::new(),
         };
         reuse.add(credential);
         reuse
     }
 
     fn add(&mut self, credential: Credential) {
+        self.targets
+            .insert((credential.decky.clone(), credential.service.clone()));
+        self.target_count = self.targets.len();
         self.attackers.insert(credential.attacker_ip);
         self.deckies.insert(credential.decky);
         self.services.insert(credential.service);

@@ -1,7 +1,7 @@
 //! How far a follower has read, by its name.
 
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveValue::Set, EntityTrait};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -24,19 +24,7 @@ impl Cursors<'_> {
     }
 
     pub async fn set<T: Serialize + ?Sized>(&self, name: &str, value: &T) -> Result<()> {
-        let row = ActiveModel {
-            name: Set(name.to_owned()),
-            value: Set(to_json("a cursor", value)?),
-            updated_at: Set(now()),
-        };
-        let replace = OnConflict::column(Column::Name)
-            .update_columns([Column::Value, Column::UpdatedAt])
-            .to_owned();
-        Entity::insert(row)
-            .on_conflict(replace)
-            .exec_without_returning(self.store.writer())
-            .await?;
-        Ok(())
+        put(self.store.writer(), name, value).await
     }
 
     /// Whether there was such a cursor.
@@ -44,4 +32,20 @@ impl Cursors<'_> {
         let done = Entity::delete_by_id(name).exec(self.store.writer()).await?;
         Ok(done.rows_affected > 0)
     }
+}
+
+pub(crate) async fn put<C: ConnectionTrait, T: Serialize + ?Sized>(db: &C, name: &str, value: &T) -> Result<()> {
+    let row = ActiveModel {
+        name: Set(name.to_owned()),
+        value: Set(to_json("a cursor", value)?),
+        updated_at: Set(now()),
+    };
+    let replace = OnConflict::column(Column::Name)
+        .update_columns([Column::Value, Column::UpdatedAt])
+        .to_owned();
+    Entity::insert(row)
+        .on_conflict(replace)
+        .exec_without_returning(db)
+        .await?;
+    Ok(())
 }

@@ -31,6 +31,7 @@ mod outbox;
 mod page;
 mod pins;
 mod probes;
+mod reuses;
 mod sessions;
 mod settings;
 mod traces;
@@ -69,6 +70,7 @@ pub use outbox::{Notice, Outbox, Waiting};
 pub use page::{Cursor, Filter, Listing, Order, OriginFilter, Page};
 pub use pins::{Pin, Pins};
 pub use probes::{Candidate, Change, Probe, ProbeOutcome, ProbePeriod, ProbeState, Probes};
+pub use reuses::{Extent, Reuses, Spread, SpreadWriting};
 pub use sessions::{Chunk, Session, Sessions};
 pub use settings::Settings;
 pub use traces::{Attempt, Changed, Contact, Left, Mark, Probed, Ran, Trace, Traces};
@@ -202,6 +204,10 @@ impl Store {
 
     pub fn attributions(&self) -> Attributions<'_> {
         Attributions { store: self }
+    }
+
+    pub fn reuses(&self) -> Reuses<'_> {
+        Reuses { store: self }
     }
 
     pub fn pins(&self) -> Pins<'_> {

@@ -66,6 +66,7 @@ async fn compare(bed: &backend::Bed) {
     same::<probe_history::Entity>(bed).await;
     same::<probe_state::Entity>(bed).await;
     same::<probe_target::Entity>(bed).await;
+    same::<reuse::Entity>(bed).await;
     same::<secret::Entity>(bed).await;
     same::<session::Entity>(bed).await;
     same::<setting::Entity>(bed).await;

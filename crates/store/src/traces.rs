@@ -120,14 +120,16 @@ pub struct Contact {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changed {
     pub ips: BTreeSet<String>,
+    /// Of the earliest of these events, microseconds; none without events.
+    pub since: Option<i64>,
     /// Where to go on from.
     pub last: i64,
     /// There is more already.
     pub more: bool,
 }
 
-/// Number, source, destination, origin and service of an event.
-type Told = (i64, Option<String>, Option<String>, String, String);
+/// Number, time, source, destination, origin and service of an event.
+type Told = (i64, i64, Option<String>, Option<String>, String, String);
 
 // === impl Traces ===
 
@@ -138,6 +140,7 @@ impl Traces<'_> {
             .select_only()
             .columns([
                 event::Column::N,
+                event::Column::At,
                 event::Column::SrcIp,
                 event::Column::DstIp,
                 event::Column::Origin,
@@ -154,8 +157,9 @@ impl Traces<'_> {
             more: rows.len() as u64 == limit,
             ..Changed::default()
         };
-        for (n, src, dst, origin, service) in rows {
+        for (n, at, src, dst, origin, service) in rows {
             changed.last = n;
+            changed.since = Some(changed.since.map_or(at, |since| since.min(at)));
             // Of what the prober asked, the one asked is whom it tells of.
             let of = if service == "prober" {
                 dst

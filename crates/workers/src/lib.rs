@@ -9,7 +9,7 @@ pub mod ingest;
 pub mod presence;
 pub mod teller;
 
-pub use clustering::{Attributor, CampaignClusterer, Clusterer};
+pub use clustering::{Attributor, CampaignClusterer, Clusterer, ReuseCorrelator};
 pub use detector::Detector;
 pub use explainer::Explainer;
 pub use guard::Guardian;

@@ -266,6 +266,23 @@ pub struct Ingest {
     pub log_target: Option<String>,
 }
 
+/// Services of deckies at which a secret was tried, from which on it is told.
+pub const MIN_TARGETS: usize = 2;
+
+#[derive(Debug, Args)]
+pub struct ReuseCorrelate {
+    /// Tell of a secret from so many services of deckies on at which it was tried.
+    #[arg(short, long, value_name = "N", default_value_t = MIN_TARGETS, value_parser = at_least_two)]
+    pub min_targets: usize,
+}
+
+fn at_least_two(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n @ 2..) => Ok(n),
+        _ => Err("give a number of 2 or more".to_owned()),
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Driver {
     Bridge,

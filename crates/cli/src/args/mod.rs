@@ -143,6 +143,8 @@ pub enum Command {
     CampaignClusterer,
     /// Worker: how what each identity shows held over time (needs --nats).
     Attribution,
+    /// Worker: which secrets are tried in several places (needs --nats).
+    ReuseCorrelate(ReuseCorrelate),
     /// What a capture file shows of those in it: stacks, clients, tools.
     Fingerprint(Fingerprint),
     /// Judge captures, logs, flow records or tool calls; ends with 1 on ALERT, 0 on CLEAR, 2 when something is wrong.

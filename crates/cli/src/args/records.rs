@@ -189,7 +189,7 @@ pub struct Narrow {
 pub struct Credentials {
     #[command(subcommand)]
     pub command: Option<CredentialsCommand>,
-    /// Only secrets seen on several deckies or from several addresses.
+    /// Only secrets seen at several services or deckies, or from several addresses.
     #[arg(long)]
     pub reused: bool,
     #[command(flatten)]

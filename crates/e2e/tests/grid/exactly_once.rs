@@ -1,19 +1,18 @@
 //! Whatever dies in between, each event is stored once.
 
 use std::collections::HashMap;
-use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use e2e::grid::{NGINX, grid, root, wait_for_word};
+use e2e::apart::Nats;
+use e2e::grid::{NGINX, grid, root};
 use e2e::tools::{must, sh_within, until};
 
 /// Logins and commands in all.
 const TRIES: usize = 10_000;
 /// Something dies when so many of them are stored, and again after so many more.
 const STEP: usize = 1_500;
-const NATS: &str = "nats://127.0.0.1:14222";
 
 #[test]
 fn killing_decnet_up_in_the_middle_loses_and_doubles_nothing() {
@@ -27,37 +26,20 @@ fn killing_decnet_up_in_the_middle_loses_and_doubles_nothing() {
 
 #[test]
 fn over_nats_collector_ingester_and_server_die_in_turn_and_nothing_is_lost_or_doubled() {
-    grid().stop_workers().unwrap();
-    let data = root().join("target/e2e/jetstream");
-    let _ = std::fs::remove_dir_all(&data);
-    let serve = || {
-        let server = Running::start(
-            "nats-server",
-            Command::new("nats-server")
-                .args(["-js", "-a", "127.0.0.1", "-p", "14222", "-sd"])
-                .arg(&data),
-        );
-        wait_for_word("Server is ready", &log("nats-server")).unwrap();
-        server
-    };
-    let work = |part: &str| {
-        let worker = Running::start(part, grid().command(&["--nats", NATS, part]).arg("--no-color"));
-        wait_for_word("ready", &log(part)).unwrap();
-        worker
-    };
-    let mut server = serve();
-    let (mut collector, mut ingester) = (work("collect"), work("ingest"));
+    let apart = Nats::instead_of_one_process();
+    let mut server = apart.serve();
+    let (mut collector, mut ingester) = (apart.work("collect"), apart.work("ingest"));
     let storm = Storm::start("nats");
     storm.wait_for(STEP);
     storm.is_raging();
     collector.kill();
-    collector = work("collect");
+    collector = apart.work("collect");
     storm.wait_for(2 * STEP);
     ingester.kill();
-    ingester = work("ingest");
+    ingester = apart.work("ingest");
     storm.wait_for(3 * STEP);
     server.kill();
-    server = serve();
+    server = apart.serve();
     storm.ends_stored_exactly_once();
     drop((collector, ingester, server));
     grid().start_workers().unwrap();
@@ -129,37 +111,6 @@ impl Storm {
         }
         Ok(counts)
     }
-}
-
-/// A program that is killed with -9, at the latest when the test ends.
-struct Running(Child);
-
-// === impl Running ===
-
-impl Running {
-    fn start(name: &str, command: &mut Command) -> Self {
-        let log = std::fs::File::create(log(name)).unwrap();
-        command
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log);
-        Self(command.spawn().unwrap_or_else(|error| panic!("{name}: {error}")))
-    }
-
-    fn kill(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-fn log(name: &str) -> std::path::PathBuf {
-    root().join(format!("target/e2e/{name}.log"))
 }
 
 const STORM: &str = r#"

@@ -30,6 +30,7 @@ pub(crate) mod probe;
 pub(crate) mod probe_history;
 pub(crate) mod probe_state;
 pub(crate) mod probe_target;
+pub(crate) mod reuse;
 pub(crate) mod secret;
 pub(crate) mod session;
 pub(crate) mod setting;

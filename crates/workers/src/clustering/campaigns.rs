@@ -64,7 +64,7 @@ impl CampaignClusterer {
     async fn begin(&self, lease: &Lease) -> Result<State, Error> {
         Ok(State {
             rows: Rows::load(&self.store, Level::Campaign, lease.generation).await?,
-            ledger: Ledger::load(&self.store).await?,
+            ledger: Ledger::load(&self.store, self.config.asns.clone()).await?,
             identities: Identities {
                 read_up_to: (-1, None),
                 ..Identities::default()

@@ -54,7 +54,7 @@ impl Clusterer {
 
     async fn begin(&self, lease: &Lease) -> Result<State, Error> {
         let rows = Rows::load(&self.store, Level::Identity, lease.generation).await?;
-        let ledger = Ledger::load(&self.store).await?;
+        let ledger = Ledger::load(&self.store, self.config.asns.clone()).await?;
         let observations: Vec<Observation> = ledger.all().map(|known| known.observation.clone()).collect();
         let pins = pins(&self.store, Level::Identity).await?;
         Ok(State {

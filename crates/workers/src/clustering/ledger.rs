@@ -1,7 +1,9 @@
 //! All addresses as rules see them, kept up to date from the store.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
+use intel::Asns;
 use store::Store;
 
 use super::project::{Known, project};
@@ -11,6 +13,7 @@ use crate::Error;
 /// What is known of every address.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
+    asns: Arc<Asns>,
     known: HashMap<String, Known>,
     /// The event up to which it was read.
     read_up_to: i64,
@@ -28,9 +31,10 @@ pub(super) struct News {
 
 impl Ledger {
     /// Reads everybody.
-    pub(super) async fn load(store: &Store) -> Result<Self, Error> {
+    pub(super) async fn load(store: &Store, asns: Arc<Asns>) -> Result<Self, Error> {
         // What comes while reading is read again afterwards.
         let mut ledger = Self {
+            asns,
             read_up_to: store.events().last().await?,
             ..Self::default()
         };
@@ -72,7 +76,7 @@ impl Ledger {
     async fn read(&mut self, store: &Store, ips: &[String]) -> Result<Vec<String>, Error> {
         let mut changed = Vec::new();
         for trace in store.traces().of(ips).await? {
-            let known = project(&trace);
+            let known = project(&trace, &self.asns);
             if self.known.get(&trace.ip) != Some(&known) {
                 changed.push(trace.ip.clone());
                 self.known.insert(trace.ip, known);

@@ -13,11 +13,15 @@ mod notices;
 mod outbox;
 mod project;
 mod region;
+mod reuse;
 mod rows;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use cluster::{Pins, Settings};
+use intel::Asns;
 use store::{Lease, Level, Store};
 use time::{Duration, OffsetDateTime};
 
@@ -25,11 +29,12 @@ pub use attribution::Attributor;
 pub use campaigns::CampaignClusterer;
 pub use identities::Clusterer;
 pub use project::{Known, project};
+pub use reuse::ReuseCorrelator;
 
 use crate::Error;
 
 /// How long a leader may be silent before another takes over.
-const TERM: Duration = Duration::seconds(30);
+const TERM: Duration = Duration::seconds(15);
 /// Between passes when nothing wakes them.
 const TICK: std::time::Duration = std::time::Duration::from_secs(10);
 /// Addresses read at a time.
@@ -43,6 +48,8 @@ pub struct Config {
     pub settings: Settings,
     /// Passes in a row that must speak for parting what is together.
     pub confirm: u32,
+    /// The networks addresses belong to.
+    pub asns: Arc<Asns>,
     /// Tells this process from others that could lead.
     pub holder: String,
 }
@@ -55,6 +62,7 @@ impl Config {
         Self {
             settings: Settings::default(),
             confirm: 2,
+            asns: Arc::default(),
             holder: format!("{host}/{}/{}", std::process::id(), uuid::Uuid::new_v4().simple()),
         }
     }

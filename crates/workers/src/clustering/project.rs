@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv6Addr;
 
 use cluster::{Activity, Observation, Phase, Visit, shell};
+use intel::Asns;
 use sha2::{Digest as _, Sha256};
 use store::{Attempt, Trace};
 use time::OffsetDateTime;
@@ -30,7 +31,7 @@ pub struct Known {
 type Moment = (i64, Phase);
 
 /// Reads a trace. The observation is named by its address.
-pub fn project(trace: &Trace) -> Known {
+pub fn project(trace: &Trace, asns: &Asns) -> Known {
     let marks = |kind: &str| {
         let of = trace.marks.iter().filter(|mark| mark.kind == kind);
         unique(of.map(|mark| mark.value.clone()))
@@ -51,7 +52,12 @@ pub fn project(trace: &Trace) -> Known {
         ssh_hostkey: answers("hassh", "host_key_sha256"),
         ssh_pubkey: unique(commands().filter_map(shell::planted_key).map(digest)),
         ipv6_iid: hardware_id(&trace.ip).into_iter().collect(),
-        asn: None,
+        asn: trace
+            .ip
+            .parse()
+            .ok()
+            .and_then(|ip| asns.of(ip))
+            .map(|network| network.asn),
         payload_hashes: unique(trace.files.iter().map(|file| file.sha256.clone())),
         c2_endpoints: unique(commands().flat_map(shell::endpoints)),
         credentials: credentials(&trace.attempts),

@@ -1,11 +1,16 @@
 use cluster::Phase;
+use intel::Asns;
 use store::{Attempt, Contact, Left, Mark, Probed, Ran, Trace};
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
-use super::project;
+use super::Known;
 
 const NOON: OffsetDateTime = datetime!(2026-01-31 12:00 UTC);
+
+fn project(trace: &Trace) -> Known {
+    super::project(trace, &Asns::default())
+}
 
 fn at(minutes: i64) -> OffsetDateTime {
     NOON + Duration::minutes(minutes)
@@ -168,6 +173,19 @@ fn who_only_looked_came_to_deliver_and_parts_of_the_grid_are_no_deckies() {
             .all(|visit| visit.decky == "web-01" && visit.end - visit.start == 1_000_000)
     );
     assert!(visits.iter().all(|visit| visit.phase == Some(Phase::Delivery)));
+}
+
+#[test]
+fn an_address_is_of_the_network_that_announces_it() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(
+        directory.path().join("ip2asn-v4.tsv"),
+        "192.0.2.0\t192.0.2.255\t64500\tZZ\tDOC\n",
+    )
+    .unwrap();
+    let (asns, _) = Asns::load(directory.path()).unwrap();
+    let asn = |ip| super::project(&trace(ip), &asns).observation.asn;
+    assert_eq!((asn("192.0.2.7"), asn("198.51.100.1")), (Some(64_500), None));
 }
 
 #[test]
