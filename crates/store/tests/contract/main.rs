@@ -15,6 +15,7 @@ mod listing;
 mod loot;
 mod narratives;
 mod probes;
+mod reuses;
 mod sample;
 mod traces;
 
