@@ -2,6 +2,7 @@
 //! statements are told.
 
 pub(super) mod bait;
+pub(super) mod company;
 #[cfg(feature = "fuzzing")]
 pub(super) mod fuzzing;
 pub(super) mod sources;

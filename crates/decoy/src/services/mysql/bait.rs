@@ -6,7 +6,8 @@ use std::rc::Rc;
 use sql::mysql::{Client, native_hash};
 use sql::{Cluster, Host, Persona};
 
-use super::super::database::bait::{APPLICATIONS, Draw, rows};
+use super::super::database::bait::rows;
+use super::super::database::company::{Company, Draw};
 
 /// What careless operators set for the superuser, and those who guess try first.
 const PASSWORDS: [&str; 8] = [
@@ -21,23 +22,20 @@ create table api_keys (id int unsigned not null auto_increment primary key, name
 /// What the machine's server holds, and who gets in.
 pub(super) struct Bait<'a> {
     pub(super) seed: [u8; 32],
-    pub(super) domain: &'a str,
+    pub(super) company: &'a Company,
     /// Of the superuser; none is one of those guessed first.
     pub(super) password: Option<&'a str>,
 }
 
-/// A server with the bait in it. Days before now are the moments in it.
+/// A server with the bait in it.
 pub(super) fn cluster(bait: &Bait<'_>, persona: &Persona, host: &dyn Host) -> Result<Cluster, String> {
-    let mut draw = Draw::new(bait.seed, |days, seconds| {
-        format!("now() - interval {} second", days * 86_400 + seconds)
-    });
     let mut cluster = Cluster::mysql();
-    let guessed = draw.one(&PASSWORDS);
-    let application = draw.one(&APPLICATIONS);
-    let own = draw.letters(14);
+    let company = bait.company;
+    let application = company.application;
+    let guessed = Draw::new(bait.seed).one(&PASSWORDS);
     let root = bait.password.unwrap_or(guessed);
     cluster.set_password("root", Some(native_hash(root.as_bytes())));
-    let owner = cluster.add_role(application, Some(native_hash(own.as_bytes())));
+    let owner = cluster.add_role(application, Some(native_hash(company.own.as_bytes())));
     cluster.add_schema(application, owner);
     let cluster = Rc::new(RefCell::new(cluster));
     let mut client =
@@ -46,11 +44,16 @@ pub(super) fn cluster(bait: &Bait<'_>, persona: &Persona, host: &dyn Host) -> Re
         .use_schema(host, application)
         .map_err(|refusal| refusal.message)?;
     let mut statements: Vec<String> = SCHEMA.split(";\n").map(str::to_owned).collect();
-    statements.extend(rows(&mut draw, bait.domain));
+    statements.extend(rows(company, ago));
     for statement in statements {
         client.first(host, &statement).map_err(|refusal| refusal.message)?;
     }
     drop(client);
-    let made = cluster.borrow().clone();
+    let mut made = cluster.borrow().clone();
+    made.settle();
     Ok(made)
+}
+
+fn ago(seconds: u64) -> String {
+    format!("now() - interval {seconds} second")
 }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use sql::{Dialect, Persona};
 
+use super::super::database::company::Company;
 use super::super::database::fuzzing::Nowhere;
 use super::bait::{self, Bait};
 use super::core::{Do, Method, Settings, Talk};
@@ -27,7 +28,7 @@ fn converse(pieces: &[&[u8]], inside: bool) {
     let persona = persona();
     let bait = Bait {
         seed: [1; 32],
-        domain: "",
+        company: &Company::new([1; 32], ""),
         password: Some(""),
     };
     let cluster = bait::cluster(&bait, &persona, &host).unwrap_or_else(|error| panic!("{error}"));

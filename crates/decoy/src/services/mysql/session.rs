@@ -12,10 +12,11 @@ use model::Detail as _;
 use model::detail::{Login, ProtocolError};
 use openssl::rsa::Rsa;
 use serde_json::{Map, Value, json};
-use sql::{Dialect, Persona};
+use sql::{Cluster, Dialect, Persona};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 
+use super::super::database::company::Company;
 use super::super::database::sources::Sources;
 use super::super::database::{Here, Teller, fields, now, short};
 use super::super::tls::{Opened, Prefixed, Profile, Tls};
@@ -36,7 +37,7 @@ pub(super) struct Mysql {
     settings: Settings,
     persona: Persona,
     tls: Option<Tls>,
-    sources: RefCell<Sources>,
+    sources: RefCell<Sources<Cluster>>,
     next_id: Cell<u32>,
     teller: Teller,
 }
@@ -80,7 +81,7 @@ impl Mysql {
         };
         let bait = Bait {
             seed: cx.machine.draw("mysql/bait"),
-            domain: &spec.domain,
+            company: &Company::of(&cx.machine),
             password: cx.spec.text("password"),
         };
         let cluster = bait::cluster(&bait, &persona, &Here { machine: &cx.machine })?;

@@ -6,7 +6,8 @@ use std::rc::Rc;
 use sha2::{Digest, Sha256};
 use sql::{Cluster, Host, Persona, Session, parse};
 
-use super::super::database::bait::{APPLICATIONS, Draw, rows};
+use super::super::database::bait::rows;
+use super::super::database::company::{Company, Draw};
 use super::core::Method;
 use super::scram::{self, Verifier};
 
@@ -31,21 +32,18 @@ create table api_keys (id serial primary key, name text not null, token text not
 /// What the machine's server holds, and who gets in.
 pub(super) struct Bait<'a> {
     pub(super) seed: [u8; 32],
-    pub(super) domain: &'a str,
+    pub(super) company: &'a Company,
     /// Of the superuser; none is one of those guessed first.
     pub(super) password: Option<&'a str>,
     pub(super) method: Method,
 }
 
-/// A server with the bait in it. Days before now are the moments in it.
+/// A server with the bait in it.
 pub(super) fn cluster(bait: &Bait<'_>, persona: &Persona, host: &dyn Host) -> Result<Cluster, String> {
-    let mut draw = Draw::new(bait.seed, |days, seconds| {
-        format!("now() - interval '{days} days {seconds} seconds'")
-    });
     let mut cluster = Cluster::new();
-    let guessed = draw.one(&PASSWORDS);
-    let application = draw.one(&APPLICATIONS);
-    let own = draw.letters(14);
+    let company = bait.company;
+    let application = company.application;
+    let guessed = Draw::new(bait.seed).one(&PASSWORDS);
     let kept = |user: &str, password: &str| match bait.method {
         Method::Scram => Verifier::new(
             password.as_bytes(),
@@ -55,7 +53,7 @@ pub(super) fn cluster(bait: &Bait<'_>, persona: &Persona, host: &dyn Host) -> Re
         _ => scram::md5_stored(user, password.as_bytes()),
     };
     cluster.set_password("postgres", Some(kept("postgres", bait.password.unwrap_or(guessed))));
-    let owner = cluster.add_role(application, Some(kept(application, &own)));
+    let owner = cluster.add_role(application, Some(kept(application, &company.own)));
     cluster.add_database(application, owner);
     let cluster = Rc::new(RefCell::new(cluster));
     let session = Session::new(cluster.clone(), persona.clone(), application, application);
@@ -69,10 +67,15 @@ pub(super) fn cluster(bait: &Bait<'_>, persona: &Persona, host: &dyn Host) -> Re
         Ok(())
     };
     run(SCHEMA)?;
-    for statement in rows(&mut draw, bait.domain) {
+    for statement in rows(company, ago) {
         run(&statement)?;
     }
     drop(session);
-    let made = cluster.borrow().clone();
+    let mut made = cluster.borrow().clone();
+    made.settle();
     Ok(made)
+}
+
+fn ago(seconds: u64) -> String {
+    format!("now() - interval '{seconds} seconds'")
 }

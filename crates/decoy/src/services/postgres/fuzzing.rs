@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use sql::Persona;
 
+use super::super::database::company::Company;
 use super::super::database::fuzzing::Nowhere;
 use super::bait::{self, Bait};
 use super::core::{Do, Method, Settings, Talk};
@@ -42,7 +43,7 @@ fn converse(pieces: &[&[u8]], inside: bool) {
     };
     let bait = Bait {
         seed: [1; 32],
-        domain: "",
+        company: &Company::new([1; 32], ""),
         password: Some("x"),
         method: Method::Password,
     };

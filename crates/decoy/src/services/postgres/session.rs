@@ -13,10 +13,11 @@ use model::Detail as _;
 use model::detail::{Login, ProtocolError};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use sql::{Dialect, Persona};
+use sql::{Cluster, Dialect, Persona};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 
+use super::super::database::company::Company;
 use super::super::database::sources::Sources;
 use super::super::database::{Here, Teller, fields, now, short};
 use super::super::tls::{Opened, Profile, Tls};
@@ -41,7 +42,7 @@ pub(super) struct Postgres {
     persona: Persona,
     tls: Option<Tls>,
     certificate: Vec<u8>,
-    sources: RefCell<Sources>,
+    sources: RefCell<Sources<Cluster>>,
     next_pid: Cell<u32>,
     teller: Teller,
 }
@@ -82,7 +83,7 @@ impl Postgres {
         let here = Here { machine: &cx.machine };
         let bait = Bait {
             seed: cx.machine.draw("postgres/bait"),
-            domain: &spec.domain,
+            company: &Company::of(&cx.machine),
             password: cx.spec.text("password"),
             method: settings.over_tls,
         };
