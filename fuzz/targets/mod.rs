@@ -34,6 +34,7 @@ targets! {
     "machine":
         docker_archive
         docker_requests
+        elasticsearch_conversation
         ftp_control
         ftp_listing
         http_apache

@@ -5,6 +5,7 @@ mod containers;
 mod database;
 pub mod docker;
 pub mod dovecot;
+pub mod elasticsearch;
 pub mod ftp;
 mod golang;
 pub mod http;
@@ -65,6 +66,7 @@ pub const TABLE: &[Entry] = &[
     docker::ENTRY,
     dovecot::IMAP,
     dovecot::POP3,
+    elasticsearch::ENTRY,
     ftp::ENTRY,
     http::HTTP,
     http::HTTPS,

@@ -34,7 +34,10 @@ fn customers(company: &Company, ago: Ago) -> String {
 fn staff(company: &Company, ago: Ago) -> String {
     let rows = company.staff.iter().map(|one| {
         let login = ago(one.last_login);
-        format!("('{}', '{}', '{}', '{}', {login})", one.name, one.email, one.hash, one.role)
+        format!(
+            "('{}', '{}', '{}', '{}', {login})",
+            one.name, one.email, one.hash, one.role
+        )
     });
     insert("users (username, email, password_hash, role, last_login)", rows)
 }

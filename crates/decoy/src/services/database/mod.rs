@@ -1,10 +1,11 @@
-//! What all database servers of a machine share: its files, a company's rows, a copy for each address, and how
+//! What all database servers of a machine share: its files, one company's data, a copy for each address, and how
 //! statements are told.
 
 pub(super) mod bait;
 pub(super) mod company;
 #[cfg(feature = "fuzzing")]
 pub(super) mod fuzzing;
+pub(super) mod ransom;
 pub(super) mod sources;
 
 use std::cell::Cell;

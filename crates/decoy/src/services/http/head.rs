@@ -2,7 +2,7 @@
 
 /// Places in the raw head; nothing is changed, joined or put in another order.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Head<'a> {
+pub(in crate::services) struct Head<'a> {
     pub method: &'a [u8],
     pub target: &'a [u8],
     /// `HTTP/1.1`; empty when none was said.
@@ -17,7 +17,7 @@ const MAX_HEADERS: usize = 200;
 
 impl<'a> Head<'a> {
     /// None when the first line does not look like a request at all.
-    pub(super) fn parse(raw: &'a [u8]) -> Option<Self> {
+    pub(in crate::services) fn parse(raw: &'a [u8]) -> Option<Self> {
         let mut lines = raw
             .split(|byte| *byte == b'\n')
             .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
@@ -50,7 +50,7 @@ impl<'a> Head<'a> {
     }
 
     /// The first header of that name.
-    pub(super) fn header(&self, name: &str) -> Option<&'a [u8]> {
+    pub(in crate::services) fn header(&self, name: &str) -> Option<&'a [u8]> {
         let found = self
             .headers
             .iter()

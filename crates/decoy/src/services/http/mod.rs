@@ -34,7 +34,7 @@ use self::apache::Apache;
 pub(super) use self::chunked::{Chunked, Fault, Manner};
 pub(super) use self::credentials::unescape;
 pub(super) use self::date::format as http_date;
-pub(super) use self::head::text;
+pub(super) use self::head::{Head, text};
 use self::nginx::Nginx;
 use self::persona::{Persona, Software};
 pub(super) use self::record::{MAX_BODIES, Recorder, Room};

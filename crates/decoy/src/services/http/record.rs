@@ -36,6 +36,8 @@ pub(in crate::services) struct Recorder {
     body: Vec<u8>,
     size: u64,
     hash: Sha256,
+    /// Whether a body may be a form with a name and a password in it.
+    forms: bool,
 }
 
 // === impl Recorder ===
@@ -49,7 +51,14 @@ impl Recorder {
             body: Vec::new(),
             size: 0,
             hash: Sha256::new(),
+            forms: true,
         }
+    }
+
+    /// For a service whose bodies are data: what looks like a password in one is not one that is tried.
+    pub(in crate::services) fn without_forms(mut self) -> Self {
+        self.forms = false;
+        self
     }
 
     pub(in crate::services) fn head(&mut self, raw: Vec<u8>) {
@@ -64,7 +73,8 @@ impl Recorder {
         self.body.extend_from_slice(&bytes[..some]);
     }
 
-    pub(in crate::services) fn answered(&mut self, status: u16, bytes: u64) {
+    /// `login` is what became of the name and password in the request, if there were any.
+    pub(in crate::services) fn answered(&mut self, status: u16, bytes: u64, login: Outcome) {
         let (raw, body) = (std::mem::take(&mut self.head), std::mem::take(&mut self.body));
         self.room.set(self.room.get() + body.len());
         let (size, hash) = (std::mem::take(&mut self.size), self.hash.finalize_reset());
@@ -92,7 +102,7 @@ impl Recorder {
         if !body.is_empty() {
             self.log.capture(&body, &path_of(&head), "body", None);
         }
-        self.login(&head, &body);
+        self.login(&head, &body, login);
     }
 
     pub(in crate::services) fn unanswered(&self, reason: &'static str, bytes: &[u8]) {
@@ -102,16 +112,15 @@ impl Recorder {
         });
     }
 
-    /// No page of these products asks for a password: whoever sends one fails.
-    fn login(&self, head: &Head<'_>, body: &[u8]) {
-        let Some(tried) = credentials::tried(head, body) else {
+    fn login(&self, head: &Head<'_>, body: &[u8], outcome: Outcome) {
+        let Some(tried) = credentials::tried(head, if self.forms { body } else { &[] }) else {
             return;
         };
         let mut fields = Login {
             principal: tried.principal.map(|principal| short(principal.as_bytes())),
             method: tried.method.into(),
             secret: tried.secret,
-            outcome: Outcome::Failure,
+            outcome,
         }
         .into_fields();
         fields.insert("path".into(), path_of(head).into());

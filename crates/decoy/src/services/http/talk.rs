@@ -3,6 +3,7 @@
 use std::io::{Read, Seek, SeekFrom};
 use std::time::{Duration, Instant};
 
+use model::detail::Outcome;
 use time::OffsetDateTime;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
@@ -84,7 +85,8 @@ where
                 true
             }
             Act::Answered { status, bytes } => {
-                recorder.answered(status, bytes);
+                // No page of these products asks for a password: whoever sends one fails.
+                recorder.answered(status, bytes, Outcome::Failure);
                 true
             }
             Act::Unanswered { reason, bytes } => {

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::{FutureExt, LocalBoxFuture};
+use model::detail::Outcome;
 use time::OffsetDateTime;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -76,7 +77,7 @@ impl Kubernetes {
     }
 
     async fn converse(self: Rc<Self>, conn: Conn) {
-        let recorder = Recorder::new(conn.log.clone(), self.room.clone());
+        let recorder = Recorder::new(conn.log.clone(), self.room.clone()).without_forms();
         let log = conn.log.clone();
         let talk = match self.tls.as_ref().filter(|_| conn.tls) {
             None => Talk::new(Box::new(conn.stream), self.budget.clone(), log),
@@ -109,7 +110,12 @@ impl Kubernetes {
             Answer::Remote(_) => 101,
             Answer::Watch(_) | Answer::Log(..) => 200,
         };
-        recorder.answered(status, 0);
+        let login = if status == 401 {
+            Outcome::Failure
+        } else {
+            Outcome::Success
+        };
+        recorder.answered(status, 0, login);
         talk.tell(records);
         match answer {
             Answer::Reply(reply) => talk.send(&reply.render(request, now)).await,

@@ -1,0 +1,617 @@
+//! Queries, read from JSON or from one line, and what they find.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::json::Json;
+use super::reply::Refusal;
+use super::store::{Doc, Index, like};
+use super::value;
+
+const MOST_LEVELS: usize = 20;
+/// `indices.query.bool.max_clause_count`
+const MOST_CLAUSES: usize = 1024;
+/// Comparisons one search may make.
+const FUEL: u64 = 20_000_000;
+/// BM25 as Lucene has it.
+const K1: f32 = 1.2;
+const B: f32 = 0.75;
+
+#[derive(Debug)]
+pub(super) enum Query {
+    All,
+    Nothing,
+    /// One of these values, exactly.
+    Terms(String, Vec<Json>),
+    Words {
+        field: String,
+        words: Vec<String>,
+        /// As it was written, for fields that are no text.
+        whole: Json,
+        all: bool,
+        phrase: bool,
+    },
+    Range(String, Vec<(String, Json)>),
+    Exists(String),
+    Ids(Vec<String>),
+    Wildcard(String, String),
+    Bool {
+        must: Vec<Self>,
+        filter: Vec<Self>,
+        should: Vec<Self>,
+        must_not: Vec<Self>,
+        minimum: usize,
+    },
+    Constant(Box<Self>, f32),
+}
+
+/// One index being searched.
+pub(super) struct Scope<'a> {
+    pub(super) index: &'a Index,
+    pub(super) now: i64,
+    fuel: Cell<u64>,
+    words: RefCell<Words>,
+    weights: RefCell<Weights>,
+}
+
+/// The words of a field of a document.
+type Words = HashMap<(u64, String), Rc<Vec<String>>>;
+/// By field and word: how rare the word is, and how long the field is on average.
+type Weights = HashMap<(String, String), (f32, f32)>;
+
+// === impl Query ===
+
+impl Query {
+    pub(super) fn parse(json: &Json) -> Result<Self, Refusal> {
+        parse(json, &mut Clauses { level: 0, count: 0 })
+    }
+
+    /// The query language of one line: `status:paid AND city:(Cork OR Lyon) -new "two words"`, without its finer points.
+    pub(super) fn line(text: &str, fields: &[String], all: bool) -> Self {
+        let (mut must, mut should, mut must_not) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut and, mut not) = (all, false);
+        for word in pieces(text).into_iter().take(MOST_CLAUSES) {
+            match word.as_str() {
+                "AND" | "&&" => {
+                    and = true;
+                    // What stood before an AND must be, too.
+                    must.extend(should.pop());
+                    continue;
+                }
+                "OR" | "||" => {
+                    and = false;
+                    continue;
+                }
+                "NOT" | "!" => {
+                    not = true;
+                    continue;
+                }
+                _ => {}
+            }
+            let plus = word.starts_with('+');
+            let minus = word.starts_with('-');
+            let query = one(word.trim_start_matches(['+', '-', '(']).trim_end_matches(')'), fields);
+            match (not || minus, and || plus) {
+                (true, _) => must_not.push(query),
+                (false, true) => must.push(query),
+                (false, false) => should.push(query),
+            }
+            (and, not) = (all, false);
+        }
+        let minimum = usize::from(must.is_empty() && !should.is_empty());
+        Self::Bool {
+            must,
+            filter: Vec::new(),
+            should,
+            must_not,
+            minimum,
+        }
+    }
+
+    fn words(field: &str, value: &Json, all: bool, phrase: bool) -> Self {
+        Self::Words {
+            field: field.to_owned(),
+            words: value::words(&value.bare()),
+            whole: value.clone(),
+            all,
+            phrase,
+        }
+    }
+}
+
+fn pieces(text: &str) -> Vec<String> {
+    let (mut pieces, mut piece, mut quoted) = (Vec::new(), String::new(), false);
+    for character in text.chars() {
+        if character == '"' {
+            quoted = !quoted;
+        }
+        if character.is_whitespace() && !quoted {
+            pieces.push(std::mem::take(&mut piece));
+        } else {
+            piece.push(character);
+        }
+    }
+    pieces.push(piece);
+    pieces.retain(|piece| !piece.is_empty());
+    pieces
+}
+
+fn one(word: &str, fields: &[String]) -> Query {
+    let (field, value) = match word.split_once(':') {
+        Some((field, value)) if !field.is_empty() && !field.contains('"') => (field, value),
+        _ => ("*", word),
+    };
+    let value = value.trim_start_matches('(');
+    if field == "*" && value == "*" {
+        return Query::All;
+    }
+    if field == "_exists_" {
+        return Query::Exists(value.to_owned());
+    }
+    let quoted = value.contains('"');
+    let text = value.trim_matches('"');
+    let over = |field: &str| match text {
+        "*" => Query::Exists(field.to_owned()),
+        _ if text.contains('*') && !quoted => Query::Wildcard(field.to_owned(), text.to_lowercase()),
+        _ => {
+            let ordering = [">=", "<=", ">", "<"]
+                .iter()
+                .find_map(|sign| Some((sign, text.strip_prefix(sign)?)));
+            match ordering {
+                Some((sign, bound)) => {
+                    let name = [(">=", "gte"), ("<=", "lte"), (">", "gt"), ("<", "lt")];
+                    let name = name
+                        .iter()
+                        .find(|(known, _)| known == sign)
+                        .map_or("gt", |(_, name)| name);
+                    Query::Range(field.to_owned(), vec![(name.to_owned(), bound.into())])
+                }
+                None => Query::words(field, &text.into(), quoted, quoted),
+            }
+        }
+    };
+    if field != "*" || fields.is_empty() {
+        return over(field);
+    }
+    any_of(fields.iter().map(|field| over(field)).collect())
+}
+
+fn any_of(should: Vec<Query>) -> Query {
+    Query::Bool {
+        must: Vec::new(),
+        filter: Vec::new(),
+        should,
+        must_not: Vec::new(),
+        minimum: 1,
+    }
+}
+
+struct Clauses {
+    level: usize,
+    count: usize,
+}
+
+impl Clauses {
+    fn more(&mut self, count: usize) -> Result<(), Refusal> {
+        self.count += count;
+        if self.count > MOST_CLAUSES {
+            let reason = format!("failed to create query: maxClauseCount is set to {MOST_CLAUSES}");
+            return Err(Refusal::new(400, "too_many_clauses", reason));
+        }
+        Ok(())
+    }
+}
+
+fn parse(json: &Json, clauses: &mut Clauses) -> Result<Query, Refusal> {
+    let Some((name, inner)) = json.only() else {
+        return Err(Refusal::argument("query malformed, empty clause found"));
+    };
+    clauses.more(1)?;
+    clauses.level += 1;
+    if clauses.level > MOST_LEVELS {
+        return Err(Refusal::argument(
+            "The nested depth of the query exceeds the maximum nested depth for queries set in [indices.query.bool.max_nested_depth]",
+        ));
+    }
+    let query = named(name, inner, clauses);
+    clauses.level -= 1;
+    query
+}
+
+fn named(name: &str, inner: &Json, clauses: &mut Clauses) -> Result<Query, Refusal> {
+    let text = |name: &str| inner.get(name).map(Json::bare).unwrap_or_default();
+    let fields = || -> Vec<String> {
+        let fields = inner.get("fields").map(Json::each).unwrap_or_default();
+        let fields = fields.iter().filter_map(Json::text);
+        fields
+            .map(|field| field.split('^').next().unwrap_or(field).to_owned())
+            .collect()
+    };
+    let all = |inner: &Json, name: &str| {
+        inner
+            .get(name)
+            .and_then(Json::text)
+            .is_some_and(|operator| operator.eq_ignore_ascii_case("and"))
+    };
+    Ok(match name {
+        "match_all" => Query::All,
+        "match_none" => Query::Nothing,
+        "term" | "terms" | "prefix" | "wildcard" | "regexp" | "fuzzy" => {
+            let Some((field, given)) = inner.members().iter().find(|(name, _)| name != "boost") else {
+                return Err(Refusal::parsing(format!(
+                    "[{name}] query malformed, no field after start_object"
+                )));
+            };
+            let given = given.get("value").or_else(|| given.get(name)).unwrap_or(given);
+            clauses.more(given.each().len())?;
+            match name {
+                "prefix" => Query::Wildcard(field.clone(), format!("{}*", given.bare())),
+                "wildcard" => Query::Wildcard(field.clone(), given.bare()),
+                "regexp" => Query::Wildcard(field.clone(), given.bare().replace(".*", "*").replace(".+", "*")),
+                "terms" if !matches!(given, Json::List(_)) => {
+                    return Err(Refusal::parsing("[terms] query does not support [value]"));
+                }
+                _ => Query::Terms(field.clone(), given.each().to_vec()),
+            }
+        }
+        "match" | "match_phrase" | "match_phrase_prefix" | "match_bool_prefix" => {
+            let Some((field, given)) = inner.only() else {
+                return Err(Refusal::parsing(format!(
+                    "[{name}] query malformed, no field after start_object"
+                )));
+            };
+            let value = given.get("query").unwrap_or(given);
+            let phrase = name.starts_with("match_phrase");
+            let query = Query::words(field, value, all(given, "operator") || phrase, phrase);
+            if let Query::Words { words, .. } = &query {
+                clauses.more(words.len())?;
+            }
+            query
+        }
+        "multi_match" => {
+            let query: Json = text("query").into();
+            let over = fields();
+            clauses.more(over.len() * value::words(&query.bare()).len().max(1))?;
+            if over.is_empty() {
+                Query::words("*", &query, all(inner, "operator"), false)
+            } else {
+                any_of(
+                    over.iter()
+                        .map(|field| Query::words(field, &query, all(inner, "operator"), false))
+                        .collect(),
+                )
+            }
+        }
+        "query_string" | "simple_query_string" => {
+            let mut over = fields();
+            over.extend(inner.get("default_field").map(Json::bare).filter(|field| field != "*"));
+            let line = text("query");
+            clauses.more(pieces(&line).len() * over.len().max(1))?;
+            Query::line(&line, &over, all(inner, "default_operator"))
+        }
+        "range" => match inner.only() {
+            Some((field, bounds)) => Query::Range(field.to_owned(), bounds.members().to_vec()),
+            None => return Err(Refusal::parsing("[range] query malformed, no field after start_object")),
+        },
+        "exists" => Query::Exists(text("field")),
+        "ids" => {
+            let ids = inner.get("values").map(Json::each).unwrap_or_default();
+            Query::Ids(ids.iter().map(Json::bare).collect())
+        }
+        "bool" => boolean(inner, clauses)?,
+        "constant_score" => {
+            let filter = inner
+                .get("filter")
+                .ok_or_else(|| Refusal::argument("[constant_score] requires a 'filter' element"))?;
+            let boost = inner.get("boost").and_then(Json::float).unwrap_or(1.0);
+            Query::Constant(Box::new(parse(filter, clauses)?), boost as f32)
+        }
+        "nested" | "function_score" | "script_score" | "has_child" | "has_parent" => match inner.get("query") {
+            Some(query) => parse(query, clauses)?,
+            None => Query::All,
+        },
+        "dis_max" => {
+            let queries = inner.get("queries").map(Json::each).unwrap_or_default();
+            any_of(
+                queries
+                    .iter()
+                    .map(|query| parse(query, clauses))
+                    .collect::<Result<_, _>>()?,
+            )
+        }
+        "script" => Query::All,
+        unknown => {
+            let inner = Refusal::new(
+                400,
+                "named_object_not_found_exception",
+                format!("[1:11] unknown field [{unknown}]"),
+            );
+            return Err(Refusal::parsing(format!("unknown query [{unknown}]")).caused(&inner));
+        }
+    })
+}
+
+fn boolean(inner: &Json, clauses: &mut Clauses) -> Result<Query, Refusal> {
+    let mut group = |name: &str| -> Result<Vec<Query>, Refusal> {
+        let given = inner.get(name).map(Json::each).unwrap_or_default();
+        given.iter().map(|query| parse(query, clauses)).collect()
+    };
+    let (must, filter, should) = (group("must")?, group("filter")?, group("should")?);
+    let must_not = group("must_not")?;
+    let known = [
+        "must",
+        "filter",
+        "should",
+        "must_not",
+        "minimum_should_match",
+        "boost",
+        "_name",
+        "adjust_pure_negative",
+    ];
+    if let Some((unknown, _)) = inner.members().iter().find(|(name, _)| !known.contains(&name.as_str())) {
+        return Err(Refusal::parsing(format!("[bool] query does not support [{unknown}]")));
+    }
+    let minimum = inner.get("minimum_should_match").and_then(Json::whole);
+    let minimum = minimum.map_or_else(
+        || usize::from(must.is_empty() && filter.is_empty() && !should.is_empty()),
+        |least| {
+            if least < 0 {
+                should.len().saturating_sub(least.unsigned_abs() as usize)
+            } else {
+                least as usize
+            }
+        },
+    );
+    Ok(Query::Bool {
+        must,
+        filter,
+        should,
+        must_not,
+        minimum,
+    })
+}
+
+// === impl Scope ===
+
+impl<'a> Scope<'a> {
+    pub(super) fn new(index: &'a Index, now: i64) -> Self {
+        Self {
+            index,
+            now,
+            fuel: Cell::new(FUEL),
+            words: RefCell::default(),
+            weights: RefCell::default(),
+        }
+    }
+
+    /// Whether the search was longer than it may be.
+    pub(super) fn is_spent(&self) -> bool {
+        self.fuel.get() == 0
+    }
+
+    /// How well a document fits; none when it does not.
+    pub(super) fn score(&self, query: &Query, doc: &Doc) -> Option<f32> {
+        self.fuel.set(self.fuel.get().saturating_sub(1));
+        if self.is_spent() {
+            return None;
+        }
+        match query {
+            Query::All => Some(1.0),
+            Query::Nothing => None,
+            Query::Terms(field, values) => {
+                let fits = values.iter().any(|value| self.is_term(doc, field, value));
+                match values.as_slice() {
+                    [one] if fits => Some(self.term_score(doc, field, one)),
+                    _ => fits.then_some(1.0),
+                }
+            }
+            Query::Words { field, .. } if field == "*" => {
+                let names = leaves(&self.index.properties);
+                let scores = names.iter().filter_map(|name| self.words_score(query, name, doc));
+                scores.max_by(f32::total_cmp)
+            }
+            Query::Words { field, .. } => self.words_score(query, field, doc),
+            Query::Range(field, bounds) => {
+                let fits = |value: &&Json| {
+                    bounds
+                        .iter()
+                        .all(|(name, bound)| self.is_within(field, value, name, bound))
+                };
+                value::at(&doc.parsed, self.real(field)).iter().any(fits).then_some(1.0)
+            }
+            Query::Exists(field) => (!value::at(&doc.parsed, self.real(field)).is_empty()
+                || doc.parsed.get(field).is_some_and(|inner| !inner.members().is_empty()))
+            .then_some(1.0),
+            Query::Ids(ids) => ids.contains(&doc.id).then_some(1.0),
+            Query::Wildcard(field, pattern) => self.is_like(doc, field, pattern).then_some(1.0),
+            Query::Constant(inner, boost) => self.score(inner, doc).map(|_| *boost),
+            Query::Bool {
+                must,
+                filter,
+                should,
+                must_not,
+                minimum,
+            } => {
+                if must_not.iter().any(|query| self.score(query, doc).is_some()) {
+                    return None;
+                }
+                let mut sum = 0.0;
+                for query in must {
+                    sum += self.score(query, doc)?;
+                }
+                filter.iter().try_for_each(|query| self.score(query, doc).map(|_| ()))?;
+                let optional: Vec<f32> = should.iter().filter_map(|query| self.score(query, doc)).collect();
+                let bare = must.is_empty() && filter.is_empty() && should.is_empty() && !must_not.is_empty();
+                let enough = optional.len() >= *minimum;
+                let empty = must.is_empty() && filter.is_empty() && should.is_empty() && must_not.is_empty();
+                let sum: f32 = sum + optional.iter().sum::<f32>();
+                enough.then_some(if empty && !bare { 1.0 } else { sum })
+            }
+        }
+    }
+
+    /// The name in the document of a field or one of its kinds (`name.keyword`).
+    pub(super) fn real<'f>(&self, field: &'f str) -> &'f str {
+        match field.rsplit_once('.') {
+            Some((outer, _)) if value::type_of(&self.index.properties, outer).is_some_and(|kind| kind != "object") => {
+                outer
+            }
+            _ => field,
+        }
+    }
+
+    fn is_text(&self, field: &str) -> bool {
+        value::type_of(&self.index.properties, field) == Some("text")
+    }
+
+    fn is_term(&self, doc: &Doc, field: &str, wanted: &Json) -> bool {
+        if field == "_id" {
+            return doc.id == wanted.bare();
+        }
+        if self.is_text(field) {
+            return self.words_of(doc, field).contains(&wanted.bare());
+        }
+        let date = value::type_of(&self.index.properties, field) == Some("date");
+        let values = value::at(&doc.parsed, self.real(field));
+        values.into_iter().any(|value| match (value, wanted) {
+            _ if date => value::millis(value) == value::reckon(wanted, self.now),
+            (Json::Number(_), _) => value.float() == wanted.float(),
+            (Json::Bool(truth), _) => wanted.truth() == Some(*truth),
+            _ => value.bare() == wanted.bare(),
+        })
+    }
+
+    fn is_like(&self, doc: &Doc, field: &str, pattern: &str) -> bool {
+        if field == "*" {
+            let names = leaves(&self.index.properties);
+            return names.iter().any(|name| self.is_like(doc, name, pattern));
+        }
+        if self.is_text(field) {
+            let pattern = pattern.to_lowercase();
+            return self.words_of(doc, field).iter().any(|word| like(&pattern, word));
+        }
+        let values = value::at(&doc.parsed, self.real(field));
+        values.into_iter().any(|value| like(pattern, &value.bare()))
+    }
+
+    fn is_within(&self, field: &str, value: &Json, name: &str, bound: &Json) -> bool {
+        let date = value::type_of(&self.index.properties, field) == Some("date");
+        let order = if date {
+            let (one, two) = (value::millis(value), value::reckon(bound, self.now));
+            one.zip(two).map(|(one, two)| one.cmp(&two))
+        } else if let (Json::Number(_), Some(two)) = (value, bound.float()) {
+            value.float().and_then(|one| one.partial_cmp(&two))
+        } else {
+            Some(value.bare().cmp(&bound.bare()))
+        };
+        let Some(order) = order else {
+            return !["gt", "gte", "lt", "lte", "from", "to"].contains(&name) || *bound == Json::Null;
+        };
+        match name {
+            "gt" => order.is_gt(),
+            "gte" | "from" => order.is_ge(),
+            "lt" => order.is_lt(),
+            "lte" | "to" => order.is_le(),
+            _ => true,
+        }
+    }
+
+    fn words_score(&self, query: &Query, field: &str, doc: &Doc) -> Option<f32> {
+        let Query::Words {
+            words,
+            whole,
+            all,
+            phrase,
+            ..
+        } = query
+        else {
+            return None;
+        };
+        if !self.is_text(field) {
+            return self
+                .is_term(doc, field, whole)
+                .then(|| self.term_score(doc, field, whole));
+        }
+        let there = self.words_of(doc, field);
+        let fits = match (words.len(), *phrase, *all) {
+            (0, ..) => false,
+            (count, true, _) => there.windows(count).any(|window| window == words.as_slice()),
+            (_, false, true) => words.iter().all(|word| there.contains(word)),
+            (_, false, false) => words.iter().any(|word| there.contains(word)),
+        };
+        fits.then(|| words.iter().map(|word| self.word_score(&there, field, word)).sum())
+    }
+
+    fn term_score(&self, doc: &Doc, field: &str, value: &Json) -> f32 {
+        match value::type_of(&self.index.properties, field) {
+            Some("text") => self.word_score(&self.words_of(doc, field), field, &value.bare()),
+            // Without norms a term that is there weighs the same in each document.
+            Some("keyword") => self.weight(field, &value.bare()).0 / (1.0 + K1) * (1.0 + K1),
+            _ => 1.0,
+        }
+    }
+
+    fn word_score(&self, there: &[String], field: &str, word: &str) -> f32 {
+        let count = there.iter().filter(|known| *known == word).count() as f32;
+        let (weight, mean) = self.weight(field, word);
+        let norm = K1 * (1.0 - B + B * there.len() as f32 / mean.max(1.0));
+        if count == 0.0 {
+            0.0
+        } else {
+            weight * (1.0 + K1) * count / (count + norm)
+        }
+    }
+
+    /// How rare a word is, and how long the field is on average.
+    fn weight(&self, field: &str, word: &str) -> (f32, f32) {
+        let key = (field.to_owned(), word.to_owned());
+        if let Some(known) = self.weights.borrow().get(&key) {
+            return *known;
+        }
+        let text = self.is_text(field);
+        let (mut having, mut with, mut length) = (0.0_f32, 0.0_f32, 0);
+        for doc in self.index.docs() {
+            self.fuel.set(self.fuel.get().saturating_sub(1));
+            let (any, found) = if text {
+                let words = self.words_of(doc, field);
+                length += words.len();
+                (!words.is_empty(), words.iter().any(|known| known == word))
+            } else {
+                let values = value::at(&doc.parsed, self.real(field));
+                (!values.is_empty(), values.iter().any(|value| value.bare() == word))
+            };
+            having += f32::from(u8::from(any));
+            with += f32::from(u8::from(found));
+        }
+        let rare = (1.0 + (having - with + 0.5) / (with + 0.5)).ln();
+        let weight = (rare, length as f32 / having.max(1.0));
+        self.weights.borrow_mut().insert(key, weight);
+        weight
+    }
+
+    fn words_of(&self, doc: &Doc, field: &str) -> Rc<Vec<String>> {
+        let key = (doc.seq, field.to_owned());
+        if let Some(known) = self.words.borrow().get(&key) {
+            return known.clone();
+        }
+        let values = value::at(&doc.parsed, self.real(field));
+        let words: Vec<String> = values.iter().flat_map(|value| value::words(&value.bare())).collect();
+        self.fuel.set(self.fuel.get().saturating_sub(words.len() as u64));
+        let words = Rc::new(words);
+        self.words.borrow_mut().insert(key, words.clone());
+        words
+    }
+}
+
+/// The dotted names of all fields that hold values.
+pub(super) fn leaves(properties: &Json) -> Vec<String> {
+    let mut names = Vec::new();
+    for (name, field) in properties.members() {
+        match field.get("properties") {
+            Some(inner) => names.extend(leaves(inner).into_iter().map(|inner| format!("{name}.{inner}"))),
+            None => names.push(name.clone()),
+        }
+    }
+    names
+}

@@ -1,0 +1,573 @@
+//! Searches over indices: what fits, in what order, which part of it.
+
+use std::cmp::Ordering;
+use std::rc::Rc;
+
+use super::aggs;
+use super::call::{Call, Turn};
+use super::json::{Json, object};
+use super::query::{Query, Scope};
+use super::record::Record;
+use super::reply::{Answer, MOST_ANSWERED, Refusal, Reply};
+use super::store::{Doc, Index, Scroll, Store, like};
+use super::value;
+
+/// `index.max_result_window`
+const MOST_HITS: usize = 10_000;
+/// Searches in one request, as one of many.
+const MOST_SEARCHES: usize = 100;
+
+const KNOWN: [&str; 24] = [
+    "query",
+    "from",
+    "size",
+    "sort",
+    "aggs",
+    "aggregations",
+    "_source",
+    "track_total_hits",
+    "version",
+    "seq_no_primary_term",
+    "search_after",
+    "script_fields",
+    "fields",
+    "docvalue_fields",
+    "stored_fields",
+    "highlight",
+    "suggest",
+    "timeout",
+    "min_score",
+    "post_filter",
+    "track_scores",
+    "explain",
+    "pit",
+    "profile",
+];
+
+/// A document that was found, and where.
+pub(super) struct Hit<'a> {
+    pub(super) scope: &'a Scope<'a>,
+    pub(super) doc: Rc<Doc>,
+    score: f32,
+    keys: Vec<Key>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Key {
+    Number(f64),
+    Text(String),
+    Missing,
+}
+
+struct Order {
+    field: String,
+    down: bool,
+}
+
+/// What is asked for.
+struct Wanted {
+    query: Query,
+    from: usize,
+    size: usize,
+    orders: Vec<Order>,
+    body: Json,
+}
+
+// === impl Key ===
+
+impl Key {
+    fn of(hit: &Hit<'_>, field: &str) -> Self {
+        match field {
+            "_score" => return Self::Number(f64::from(hit.score)),
+            "_doc" | "_shard_doc" | "_seq_no" => return Self::Number(hit.doc.seq as f64),
+            "_id" => return Self::Text(hit.doc.id.clone()),
+            _ => {}
+        }
+        let date = value::type_of(&hit.scope.index.properties, field) == Some("date");
+        let Some(value) = value::at(&hit.doc.parsed, hit.scope.real(field)).first().copied() else {
+            return Self::Missing;
+        };
+        match value {
+            _ if date => value::millis(value).map_or(Self::Missing, |at| Self::Number(at as f64)),
+            Json::Number(_) => value.float().map_or(Self::Missing, Self::Number),
+            other => Self::Text(other.bare()),
+        }
+    }
+
+    fn json(&self) -> Json {
+        match self {
+            Self::Number(number) if number.fract() == 0.0 && number.abs() < 9e15 => Json::from(*number as i64),
+            Self::Number(number) => Json::from(*number),
+            Self::Text(text) => text.into(),
+            Self::Missing => Json::Null,
+        }
+    }
+
+    /// What is missing comes last, whatever the direction.
+    fn against(&self, other: &Self, down: bool) -> Ordering {
+        let turn = |order: Ordering| if down { order.reverse() } else { order };
+        match (self, other) {
+            (Self::Missing, Self::Missing) => Ordering::Equal,
+            (Self::Missing, _) => Ordering::Greater,
+            (_, Self::Missing) => Ordering::Less,
+            (Self::Number(one), Self::Number(two)) => turn(one.total_cmp(two)),
+            (Self::Text(one), Self::Text(two)) => turn(one.cmp(two)),
+            (Self::Number(_), Self::Text(_)) => turn(Ordering::Less),
+            (Self::Text(_), Self::Number(_)) => turn(Ordering::Greater),
+        }
+    }
+}
+
+// === impl Wanted ===
+
+impl Wanted {
+    fn read(call: &Call<'_>, body: Json) -> Result<Self, Refusal> {
+        if let Some((unknown, value)) = body.members().iter().find(|(name, _)| !KNOWN.contains(&name.as_str())) {
+            let kind = match value {
+                Json::Map(_) => "START_OBJECT",
+                Json::List(_) => "START_ARRAY",
+                Json::Text(_) => "VALUE_STRING",
+                Json::Bool(_) => "VALUE_BOOLEAN",
+                _ => "VALUE_NUMBER",
+            };
+            return Err(Refusal::parsing(format!("Unknown key for a {kind} in [{unknown}].")));
+        }
+        let query = match (call.param("q"), body.get("query")) {
+            (Some(line), _) => Query::line(
+                line,
+                &[],
+                call.param("default_operator").is_some_and(|word| word == "AND"),
+            ),
+            (None, Some(query)) => Query::parse(query)?,
+            (None, None) => Query::All,
+        };
+        let number = |name: &str, usual: usize| {
+            let given = call.param(name).map(Json::from).or_else(|| body.get(name).cloned());
+            match given.map(|given| (given.whole(), given)) {
+                None => Ok(usual),
+                Some((Some(number), _)) if number >= 0 => Ok(number as usize),
+                Some((Some(-1), _)) => Ok(usual),
+                Some((Some(number), _)) => Err(Refusal::argument(format!(
+                    "[{name}] parameter cannot be negative, found [{number}]"
+                ))),
+                Some((None, given)) => {
+                    let reason = format!("Failed to parse int parameter [{name}] with value [{}]", given.bare());
+                    Err(Refusal::argument(reason))
+                }
+            }
+        };
+        let (from, size) = (number("from", 0)?, number("size", 10)?);
+        if from.saturating_add(size) > MOST_HITS {
+            let reason = format!(
+                "Result window is too large, from + size must be less than or equal to: [{MOST_HITS}] but was [{}]. See \
+                 the scroll api for a more efficient way to request large data sets. This limit can be set by changing \
+                 the [index.max_result_window] index level setting.",
+                from.saturating_add(size)
+            );
+            return Err(Refusal::argument(reason));
+        }
+        let orders = match call.param("sort") {
+            Some(words) => words.split(',').map(Order::of_word).collect(),
+            None => body
+                .get("sort")
+                .map(Json::each)
+                .unwrap_or_default()
+                .iter()
+                .filter_map(Order::of)
+                .collect(),
+        };
+        Ok(Self {
+            query,
+            from,
+            size,
+            orders,
+            body,
+        })
+    }
+}
+
+impl Order {
+    fn of_word(word: &str) -> Self {
+        let (field, way) = word.split_once(':').unwrap_or((word, ""));
+        Self {
+            field: field.to_owned(),
+            down: way == "desc" || (way.is_empty() && field == "_score"),
+        }
+    }
+
+    fn of(json: &Json) -> Option<Self> {
+        if let Json::Text(word) = json {
+            return Some(Self::of_word(word));
+        }
+        let (field, how) = json.only()?;
+        let way = how.get("order").or(Some(how)).and_then(Json::text).unwrap_or_default();
+        Some(Self::of_word(&format!("{field}:{way}")))
+    }
+}
+
+/// What a search came to.
+struct Found {
+    answer: Json,
+    /// Hits that did not fit on the page, for who scrolls.
+    rest: Vec<Json>,
+    total: Json,
+    size: usize,
+}
+
+/// `_search` over what is named.
+pub(super) fn search(store: &mut Store, call: &Call<'_>, names: &str, turn: &mut Turn<'_>) -> Answer {
+    let body = call.json()?.unwrap_or_else(Json::empty);
+    let scrolls = call.param("scroll").is_some();
+    let found = find(store, call, names, body, scrolls, turn)?;
+    if !scrolls {
+        return Ok(Reply::json(found.answer));
+    }
+    Ok(Reply::json(page(store, found, turn)))
+}
+
+/// The answer with the name under which the rest is kept.
+fn page(store: &mut Store, found: Found, turn: &mut Turn<'_>) -> Json {
+    let id = format!(
+        "FGluY2x1ZGVfY29udGV4dF91dWlkDXF1ZXJ5QW5kRmV0Y2gBF{}",
+        turn.draw.letters(47)
+    );
+    let mut answer = object! {"_scroll_id": &id};
+    found
+        .answer
+        .members()
+        .iter()
+        .for_each(|(name, value)| answer.set(name, value.clone()));
+    let (hits, total, size) = (found.rest, found.total, found.size);
+    store.keep_scroll(id, Scroll { hits, total, size });
+    answer
+}
+
+/// The next page of a search that is kept.
+pub(super) fn scroll(store: &mut Store, call: &Call<'_>, id: Option<&str>, turn: &mut Turn<'_>) -> Answer {
+    let body = call.json()?.unwrap_or_else(Json::empty);
+    let given = id
+        .map(str::to_owned)
+        .or_else(|| call.param("scroll_id").map(str::to_owned));
+    let Some(id) = given.or_else(|| body.get("scroll_id").map(Json::bare)) else {
+        let reason = "Validation Failed: 1: scrollId is missing;";
+        return Err(Refusal::new(400, "action_request_validation_exception", reason));
+    };
+    let Some(kept) = store.take_scroll(&id) else {
+        let reason = format!("No search context found for id [{}]", turn.draw.below(900) + 1);
+        let cause = Refusal::new(404, "search_context_missing_exception", reason);
+        return Err(turn.node.all_failed(cause, None));
+    };
+    let some = kept.size.min(kept.hits.len());
+    let (now, rest) = kept.hits.split_at(some);
+    let hits = object! {"total": kept.total.clone(), "max_score": Json::Null, "hits": now.to_vec()};
+    let found = Found {
+        answer: object! {"took": turn.took(), "timed_out": false, "_shards": shards(1), "hits": hits},
+        rest: rest.to_vec(),
+        total: kept.total.clone(),
+        size: kept.size,
+    };
+    Ok(Reply::json(page(store, found, turn)))
+}
+
+/// `_count`
+pub(super) fn count(store: &Store, call: &Call<'_>, names: &str, turn: &mut Turn<'_>) -> Answer {
+    let wanted = Wanted::read(call, call.json()?.unwrap_or_else(Json::empty))?;
+    let indices = store.named(names)?;
+    let scopes: Vec<Scope<'_>> = indices.iter().map(|index| Scope::new(index, turn.now)).collect();
+    let count = scopes
+        .iter()
+        .map(|scope| fitting(scope, &wanted.query).count())
+        .sum::<usize>();
+    turn.records.push(Record::search(names, &wanted.body, count));
+    Ok(Reply::json(
+        object! {"count": count, "_shards": shards(all_shards(&indices))},
+    ))
+}
+
+/// `_msearch`: a line for the indices, a line for the search, and so on.
+pub(super) fn many(store: &mut Store, call: &Call<'_>, names: &str, turn: &mut Turn<'_>) -> Answer {
+    let lines = call.lines()?;
+    let (mut answers, mut bytes) = (Vec::new(), 0);
+    for pair in lines.chunks(2).take(MOST_SEARCHES) {
+        let [head, body] = pair else {
+            return Err(Refusal::argument(
+                "The msearch request must be terminated by a newline [\n]",
+            ));
+        };
+        let named = head
+            .get("index")
+            .map(|index| index.each().iter().map(Json::bare).collect::<Vec<_>>().join(","));
+        let names = named.unwrap_or_else(|| names.to_owned());
+        let found = find(store, call, &names, body.clone(), false, turn);
+        answers.push(match found {
+            Ok(mut found) => {
+                bytes += found.answer.to_string().len();
+                if bytes > MOST_ANSWERED {
+                    return Err(Refusal::too_large(bytes));
+                }
+                found.answer.set("status", 200);
+                found.answer
+            }
+            Err(refusal) => match refusal.into_reply().body {
+                super::reply::Body::Json(body) => body,
+                _ => Json::Null,
+            },
+        });
+    }
+    Ok(Reply::json(object! {"took": turn.took(), "responses": answers}))
+}
+
+/// The documents a query of the body finds, by index and id: for what is done to all of them.
+pub(super) fn targets(
+    store: &Store,
+    call: &Call<'_>,
+    names: &str,
+    turn: &mut Turn<'_>,
+) -> Result<Vec<(String, String)>, Refusal> {
+    let wanted = Wanted::read(call, query_of(call.json()?))?;
+    let indices = store.named(names)?;
+    let mut found = Vec::new();
+    for index in &indices {
+        let scope = Scope::new(index, turn.now);
+        found.extend(fitting(&scope, &wanted.query).map(|(doc, _)| (index.name.clone(), doc.id.clone())));
+    }
+    turn.records.push(Record::search(names, &wanted.body, found.len()));
+    Ok(found)
+}
+
+fn query_of(body: Option<Json>) -> Json {
+    let query = body.and_then(|mut body| body.remove("query"));
+    query.map_or_else(Json::empty, |query| object! {"query": query})
+}
+
+fn find(
+    store: &Store,
+    call: &Call<'_>,
+    names: &str,
+    body: Json,
+    all: bool,
+    turn: &mut Turn<'_>,
+) -> Result<Found, Refusal> {
+    turn.node.scripts(&body, &mut turn.records)?;
+    let wanted = Wanted::read(call, body)?;
+    let indices = store.named(names)?;
+    let scopes: Vec<Scope<'_>> = indices.iter().map(|index| Scope::new(index, turn.now)).collect();
+    for (order, scope) in wanted
+        .orders
+        .iter()
+        .flat_map(|order| scopes.iter().map(move |scope| (order, scope)))
+    {
+        sortable(order, scope).map_err(|cause| turn.node.all_failed(cause, Some(&scope.index.name)))?;
+    }
+    let mut hits: Vec<Hit<'_>> = Vec::new();
+    for scope in &scopes {
+        let found = fitting(scope, &wanted.query);
+        hits.extend(found.map(|(doc, score)| Hit {
+            scope,
+            doc: doc.clone(),
+            score,
+            keys: Vec::new(),
+        }));
+    }
+    let total = hits.len();
+    turn.records.push(Record::search(names, &wanted.body, total));
+    let groups = wanted.body.get("aggs").or_else(|| wanted.body.get("aggregations"));
+    let groups = groups.map(|groups| aggs::run(groups, &hits, turn.now)).transpose();
+    let groups = groups.map_err(|cause| {
+        turn.node
+            .all_failed(cause, indices.first().map(|index| index.name.as_str()))
+    })?;
+    let scored = wanted.orders.is_empty();
+    sort(&mut hits, &wanted);
+    let best = hits
+        .iter()
+        .map(|hit| hit.score)
+        .max_by(f32::total_cmp)
+        .filter(|_| scored);
+    let shown = hits
+        .iter()
+        .skip(wanted.from)
+        .take(if all { MOST_HITS } else { wanted.size });
+    let mut shown: Vec<Json> = shown.map(|hit| hit.json(call, &wanted, turn)).collect();
+    let rest = shown.split_off(wanted.size.min(shown.len()));
+    let total = match call.flag("rest_total_hits_as_int") {
+        true => Json::from(total),
+        false => object! {"value": total.min(MOST_HITS), "relation": if total > MOST_HITS { "gte" } else { "eq" }},
+    };
+    let inner = object! {"total": total.clone(), "max_score": best, "hits": shown};
+    let mut answer = object! {
+        "took": turn.took(),
+        "timed_out": scopes.iter().any(Scope::is_spent),
+        "_shards": shards(all_shards(&indices)),
+        "hits": inner,
+    };
+    if wanted.body.get("track_total_hits").and_then(Json::truth) == Some(false)
+        && let Some((_, Json::Map(hits))) = answer.member_mut("hits")
+    {
+        hits.retain(|(name, _)| name != "total");
+    }
+    groups.into_iter().for_each(|groups| answer.set("aggregations", groups));
+    Ok(Found {
+        answer,
+        rest,
+        total,
+        size: wanted.size,
+    })
+}
+
+fn fitting<'a>(scope: &'a Scope<'_>, query: &'a Query) -> impl Iterator<Item = (&'a Rc<Doc>, f32)> {
+    scope
+        .index
+        .docs()
+        .filter_map(|doc| Some((doc, scope.score(query, doc)?)))
+}
+
+fn sort(hits: &mut Vec<Hit<'_>>, wanted: &Wanted) {
+    if wanted.orders.is_empty() {
+        return hits.sort_by(|one, two| two.score.total_cmp(&one.score));
+    }
+    for hit in hits.iter_mut() {
+        hit.keys = wanted.orders.iter().map(|order| Key::of(hit, &order.field)).collect();
+    }
+    let compare = |one: &[Key], two: &[Key]| {
+        let pairs = one.iter().zip(two).zip(&wanted.orders);
+        let orders = pairs.map(|((one, two), order)| one.against(two, order.down));
+        orders.fold(Ordering::Equal, Ordering::then)
+    };
+    hits.sort_by(|one, two| compare(&one.keys, &two.keys));
+    if let Some(after) = wanted.body.get("search_after") {
+        let after: Vec<Key> = after
+            .each()
+            .iter()
+            .map(|value| match value {
+                Json::Number(_) => value.float().map_or(Key::Missing, Key::Number),
+                Json::Null => Key::Missing,
+                other => Key::Text(other.bare()),
+            })
+            .collect();
+        hits.retain(|hit| compare(&hit.keys, &after).is_gt());
+    }
+}
+
+/// Why a field cannot be sorted by, when it cannot.
+fn sortable(order: &Order, scope: &Scope<'_>) -> Result<(), Refusal> {
+    let field = order.field.as_str();
+    if field.starts_with('_') {
+        return Ok(());
+    }
+    match value::type_of(&scope.index.properties, field) {
+        Some("text") => Err(no_fielddata(field)),
+        Some(_) => Ok(()),
+        None => {
+            let reason = format!("No mapping found for [{field}] in order to sort on");
+            Err(Refusal::new(400, "query_shard_exception", reason).of_index(&scope.index.name, &scope.index.uuid))
+        }
+    }
+}
+
+pub(super) fn no_fielddata(field: &str) -> Refusal {
+    Refusal::argument(format!(
+        "Text fields are not optimised for operations that require per-document field data like aggregations and sorting, \
+         so these operations are disabled by default. Please use a keyword field instead. Alternatively, set \
+         fielddata=true on [{field}] in order to load field data by uninverting the inverted index. Note that this can \
+         use significant memory."
+    ))
+}
+
+fn all_shards(indices: &[Rc<Index>]) -> u64 {
+    indices.iter().map(|index| index.shards).sum()
+}
+
+pub(super) fn shards(count: u64) -> Json {
+    object! {"total": count, "successful": count, "skipped": 0, "failed": 0}
+}
+
+// === impl Hit ===
+
+impl Hit<'_> {
+    fn json(&self, call: &Call<'_>, wanted: &Wanted, turn: &Turn<'_>) -> Json {
+        let mut hit = turn.node.place(&self.scope.index.name, &self.doc.id);
+        if call.flag("version") || wanted.body.get("version").and_then(Json::truth) == Some(true) {
+            hit.set("_version", self.doc.version);
+        }
+        if wanted.body.get("seq_no_primary_term").and_then(Json::truth) == Some(true) {
+            hit.set("_seq_no", self.doc.seq);
+            hit.set("_primary_term", 1);
+        }
+        let by_score = wanted.orders.is_empty() || wanted.orders.iter().any(|order| order.field == "_score");
+        hit.set("_score", by_score.then_some(self.score));
+        if let Some(source) = source(call, wanted.body.get("_source"), &self.doc) {
+            hit.set("_source", source);
+        }
+        if let Some(fields) = wanted.body.get("script_fields") {
+            let empty = fields
+                .members()
+                .iter()
+                .map(|(name, _)| (name.clone(), Json::List(vec![Json::Null])));
+            hit.remove("_source");
+            hit.set("fields", Json::Map(empty.collect()));
+        }
+        if !self.keys.is_empty() {
+            hit.set("sort", self.keys.iter().map(Key::json).collect::<Vec<_>>());
+        }
+        hit
+    }
+}
+
+/// The source of a document, or what is wanted of it.
+pub(super) fn source(call: &Call<'_>, wanted: Option<&Json>, doc: &Doc) -> Option<Json> {
+    let listed = |name: &str| -> Vec<String> {
+        let words = call.param(name).unwrap_or_default().split(',');
+        words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    };
+    let (mut with, mut without) = (listed("_source_includes"), listed("_source_excludes"));
+    match (call.param("_source"), wanted) {
+        (Some("false"), _) | (None, Some(Json::Bool(false))) => return None,
+        (Some("true" | ""), _) | (None, None | Some(Json::Bool(true))) => {}
+        (Some(_), _) => with.extend(listed("_source")),
+        (None, Some(Json::Map(_))) => {
+            let names = |name: &str| {
+                wanted
+                    .and_then(|wanted| wanted.get(name))
+                    .map(Json::each)
+                    .unwrap_or_default()
+            };
+            with.extend(names("includes").iter().chain(names("include")).map(Json::bare));
+            without.extend(names("excludes").iter().chain(names("exclude")).map(Json::bare));
+        }
+        (None, Some(names)) => with.extend(names.each().iter().map(Json::bare)),
+    }
+    if with.is_empty() && without.is_empty() {
+        return Some(Json::Raw(doc.source.clone()));
+    }
+    Some(part(&doc.parsed, "", &with, &without))
+}
+
+/// What of a value has such a name, dots between the names of levels.
+pub(super) fn part(value: &Json, above: &str, with: &[String], without: &[String]) -> Json {
+    match value {
+        Json::Map(members) => {
+            let kept = members.iter().filter_map(|(name, value)| {
+                let path = if above.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{above}.{name}")
+                };
+                let fits = |pattern: &String| {
+                    like(pattern, &path)
+                        || path
+                            .strip_prefix(pattern.as_str())
+                            .is_some_and(|rest| rest.starts_with('.'))
+                };
+                let deeper = with.iter().any(|pattern| pattern.starts_with(&format!("{path}.")));
+                if without.iter().any(fits) || !(with.is_empty() || deeper || with.iter().any(fits)) {
+                    return None;
+                }
+                Some((name.clone(), part(value, &path, with, without)))
+            });
+            Json::Map(kept.collect())
+        }
+        Json::List(values) => Json::List(values.iter().map(|value| part(value, above, with, without)).collect()),
+        plain => plain.clone(),
+    }
+}
