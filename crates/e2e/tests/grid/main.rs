@@ -12,6 +12,7 @@ mod containment;
 mod data;
 mod drill;
 mod exactly_once;
+mod findings;
 mod forwarding;
 mod input;
 mod mail;
