@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::json::{Json, object};
+use super::order::no_fielddata;
 use super::query::Query;
 use super::reply::Refusal;
-use super::search::{Hit, no_fielddata};
+use super::search::Hit;
 use super::value;
 
 const MOST_LEVELS: usize = 6;

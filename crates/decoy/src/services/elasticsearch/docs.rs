@@ -7,7 +7,8 @@ use super::call::{Call, Turn};
 use super::json::{Json, object};
 use super::record::Record;
 use super::reply::{Answer, MOST_ANSWERED, Refusal, Reply};
-use super::search::{self, source};
+use super::search;
+use super::source::source;
 use super::store::{Index, Store};
 
 /// Items of one bulk request.

@@ -9,19 +9,24 @@ mod call;
 mod cat;
 mod cluster;
 mod docs;
+mod encode;
 mod furnish;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod indices;
 mod json;
 mod node;
+mod order;
 mod query;
 mod record;
 mod reply;
 mod route;
+mod scope;
 mod search;
 mod session;
+mod source;
 mod store;
+mod table;
 #[cfg(test)]
 mod tests;
 mod value;

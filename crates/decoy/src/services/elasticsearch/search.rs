@@ -1,16 +1,17 @@
 //! Searches over indices: what fits, in what order, which part of it.
 
-use std::cmp::Ordering;
 use std::rc::Rc;
 
 use super::aggs;
 use super::call::{Call, Turn};
 use super::json::{Json, object};
-use super::query::{Query, Scope};
+use super::order::{Key, Order, sort, sortable};
+use super::query::Query;
 use super::record::Record;
 use super::reply::{Answer, MOST_ANSWERED, Refusal, Reply};
-use super::store::{Doc, Index, Scroll, Store, like};
-use super::value;
+use super::scope::Scope;
+use super::source::source;
+use super::store::{Doc, Index, Scroll, Store};
 
 /// `index.max_result_window`
 const MOST_HITS: usize = 10_000;
@@ -48,74 +49,17 @@ const KNOWN: [&str; 24] = [
 pub(super) struct Hit<'a> {
     pub(super) scope: &'a Scope<'a>,
     pub(super) doc: Rc<Doc>,
-    score: f32,
-    keys: Vec<Key>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-enum Key {
-    Number(f64),
-    Text(String),
-    Missing,
-}
-
-struct Order {
-    field: String,
-    down: bool,
+    pub(super) score: f32,
+    pub(super) keys: Vec<Key>,
 }
 
 /// What is asked for.
-struct Wanted {
+pub(super) struct Wanted {
     query: Query,
     from: usize,
     size: usize,
-    orders: Vec<Order>,
-    body: Json,
-}
-
-// === impl Key ===
-
-impl Key {
-    fn of(hit: &Hit<'_>, field: &str) -> Self {
-        match field {
-            "_score" => return Self::Number(f64::from(hit.score)),
-            "_doc" | "_shard_doc" | "_seq_no" => return Self::Number(hit.doc.seq as f64),
-            "_id" => return Self::Text(hit.doc.id.clone()),
-            _ => {}
-        }
-        let date = value::type_of(&hit.scope.index.properties, field) == Some("date");
-        let Some(value) = value::at(&hit.doc.parsed, hit.scope.real(field)).first().copied() else {
-            return Self::Missing;
-        };
-        match value {
-            _ if date => value::millis(value).map_or(Self::Missing, |at| Self::Number(at as f64)),
-            Json::Number(_) => value.float().map_or(Self::Missing, Self::Number),
-            other => Self::Text(other.bare()),
-        }
-    }
-
-    fn json(&self) -> Json {
-        match self {
-            Self::Number(number) if number.fract() == 0.0 && number.abs() < 9e15 => Json::from(*number as i64),
-            Self::Number(number) => Json::from(*number),
-            Self::Text(text) => text.into(),
-            Self::Missing => Json::Null,
-        }
-    }
-
-    /// What is missing comes last, whatever the direction.
-    fn against(&self, other: &Self, down: bool) -> Ordering {
-        let turn = |order: Ordering| if down { order.reverse() } else { order };
-        match (self, other) {
-            (Self::Missing, Self::Missing) => Ordering::Equal,
-            (Self::Missing, _) => Ordering::Greater,
-            (_, Self::Missing) => Ordering::Less,
-            (Self::Number(one), Self::Number(two)) => turn(one.total_cmp(two)),
-            (Self::Text(one), Self::Text(two)) => turn(one.cmp(two)),
-            (Self::Number(_), Self::Text(_)) => turn(Ordering::Less),
-            (Self::Text(_), Self::Number(_)) => turn(Ordering::Greater),
-        }
-    }
+    pub(super) orders: Vec<Order>,
+    pub(super) body: Json,
 }
 
 // === impl Wanted ===
@@ -183,25 +127,6 @@ impl Wanted {
             orders,
             body,
         })
-    }
-}
-
-impl Order {
-    fn of_word(word: &str) -> Self {
-        let (field, way) = word.split_once(':').unwrap_or((word, ""));
-        Self {
-            field: field.to_owned(),
-            down: way == "desc" || (way.is_empty() && field == "_score"),
-        }
-    }
-
-    fn of(json: &Json) -> Option<Self> {
-        if let Json::Text(word) = json {
-            return Some(Self::of_word(word));
-        }
-        let (field, how) = json.only()?;
-        let way = how.get("order").or(Some(how)).and_then(Json::text).unwrap_or_default();
-        Some(Self::of_word(&format!("{field}:{way}")))
     }
 }
 
@@ -422,58 +347,6 @@ fn fitting<'a>(scope: &'a Scope<'_>, query: &'a Query) -> impl Iterator<Item = (
         .filter_map(|doc| Some((doc, scope.score(query, doc)?)))
 }
 
-fn sort(hits: &mut Vec<Hit<'_>>, wanted: &Wanted) {
-    if wanted.orders.is_empty() {
-        return hits.sort_by(|one, two| two.score.total_cmp(&one.score));
-    }
-    for hit in hits.iter_mut() {
-        hit.keys = wanted.orders.iter().map(|order| Key::of(hit, &order.field)).collect();
-    }
-    let compare = |one: &[Key], two: &[Key]| {
-        let pairs = one.iter().zip(two).zip(&wanted.orders);
-        let orders = pairs.map(|((one, two), order)| one.against(two, order.down));
-        orders.fold(Ordering::Equal, Ordering::then)
-    };
-    hits.sort_by(|one, two| compare(&one.keys, &two.keys));
-    if let Some(after) = wanted.body.get("search_after") {
-        let after: Vec<Key> = after
-            .each()
-            .iter()
-            .map(|value| match value {
-                Json::Number(_) => value.float().map_or(Key::Missing, Key::Number),
-                Json::Null => Key::Missing,
-                other => Key::Text(other.bare()),
-            })
-            .collect();
-        hits.retain(|hit| compare(&hit.keys, &after).is_gt());
-    }
-}
-
-/// Why a field cannot be sorted by, when it cannot.
-fn sortable(order: &Order, scope: &Scope<'_>) -> Result<(), Refusal> {
-    let field = order.field.as_str();
-    if field.starts_with('_') {
-        return Ok(());
-    }
-    match value::type_of(&scope.index.properties, field) {
-        Some("text") => Err(no_fielddata(field)),
-        Some(_) => Ok(()),
-        None => {
-            let reason = format!("No mapping found for [{field}] in order to sort on");
-            Err(Refusal::new(400, "query_shard_exception", reason).of_index(&scope.index.name, &scope.index.uuid))
-        }
-    }
-}
-
-pub(super) fn no_fielddata(field: &str) -> Refusal {
-    Refusal::argument(format!(
-        "Text fields are not optimised for operations that require per-document field data like aggregations and sorting, \
-         so these operations are disabled by default. Please use a keyword field instead. Alternatively, set \
-         fielddata=true on [{field}] in order to load field data by uninverting the inverted index. Note that this can \
-         use significant memory."
-    ))
-}
-
 fn all_shards(indices: &[Rc<Index>]) -> u64 {
     indices.iter().map(|index| index.shards).sum()
 }
@@ -511,63 +384,5 @@ impl Hit<'_> {
             hit.set("sort", self.keys.iter().map(Key::json).collect::<Vec<_>>());
         }
         hit
-    }
-}
-
-/// The source of a document, or what is wanted of it.
-pub(super) fn source(call: &Call<'_>, wanted: Option<&Json>, doc: &Doc) -> Option<Json> {
-    let listed = |name: &str| -> Vec<String> {
-        let words = call.param(name).unwrap_or_default().split(',');
-        words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
-    };
-    let (mut with, mut without) = (listed("_source_includes"), listed("_source_excludes"));
-    match (call.param("_source"), wanted) {
-        (Some("false"), _) | (None, Some(Json::Bool(false))) => return None,
-        (Some("true" | ""), _) | (None, None | Some(Json::Bool(true))) => {}
-        (Some(_), _) => with.extend(listed("_source")),
-        (None, Some(Json::Map(_))) => {
-            let names = |name: &str| {
-                wanted
-                    .and_then(|wanted| wanted.get(name))
-                    .map(Json::each)
-                    .unwrap_or_default()
-            };
-            with.extend(names("includes").iter().chain(names("include")).map(Json::bare));
-            without.extend(names("excludes").iter().chain(names("exclude")).map(Json::bare));
-        }
-        (None, Some(names)) => with.extend(names.each().iter().map(Json::bare)),
-    }
-    if with.is_empty() && without.is_empty() {
-        return Some(Json::Raw(doc.source.clone()));
-    }
-    Some(part(&doc.parsed, "", &with, &without))
-}
-
-/// What of a value has such a name, dots between the names of levels.
-pub(super) fn part(value: &Json, above: &str, with: &[String], without: &[String]) -> Json {
-    match value {
-        Json::Map(members) => {
-            let kept = members.iter().filter_map(|(name, value)| {
-                let path = if above.is_empty() {
-                    name.clone()
-                } else {
-                    format!("{above}.{name}")
-                };
-                let fits = |pattern: &String| {
-                    like(pattern, &path)
-                        || path
-                            .strip_prefix(pattern.as_str())
-                            .is_some_and(|rest| rest.starts_with('.'))
-                };
-                let deeper = with.iter().any(|pattern| pattern.starts_with(&format!("{path}.")));
-                if without.iter().any(fits) || !(with.is_empty() || deeper || with.iter().any(fits)) {
-                    return None;
-                }
-                Some((name.clone(), part(value, &path, with, without)))
-            });
-            Json::Map(kept.collect())
-        }
-        Json::List(values) => Json::List(values.iter().map(|value| part(value, above, with, without)).collect()),
-        plain => plain.clone(),
     }
 }
