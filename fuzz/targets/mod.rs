@@ -47,6 +47,7 @@ targets! {
         k8s_frames
         k8s_requests
         login_records
+        mongodb_conversation
         mysql_client
         mysql_stranger
         passwd

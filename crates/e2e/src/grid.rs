@@ -67,7 +67,7 @@ users = root:toor-e2e, kim:sunflower9
 
 [e2e-data]
 ip = 10.201.0.15
-services = ssh, mysql, postgres
+services = ssh, mysql, postgres, elasticsearch, mongodb
 distro = debian
 
 [e2e-data.ssh]

@@ -11,9 +11,11 @@ mod golang;
 pub mod http;
 pub mod k8s;
 pub mod mail;
+pub mod mongodb;
 pub mod mysql;
 pub mod postgres;
 pub mod redis;
+mod scram;
 pub mod smtp;
 pub mod ssh;
 pub mod telnet;
@@ -71,6 +73,7 @@ pub const TABLE: &[Entry] = &[
     http::HTTP,
     http::HTTPS,
     k8s::ENTRY,
+    mongodb::ENTRY,
     mysql::ENTRY,
     postgres::ENTRY,
     redis::ENTRY,

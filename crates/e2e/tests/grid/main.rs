@@ -10,6 +10,7 @@ mod attack;
 mod conformance;
 mod containment;
 mod data;
+mod documents;
 mod drill;
 mod exactly_once;
 mod findings;

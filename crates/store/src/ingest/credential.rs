@@ -21,7 +21,7 @@ const WORD: usize = 64;
 const COLUMNS: [&str; 5] = ["principal", "secret_kind", "secret_printable", "secret_b64", "outcome"];
 
 /// Kinds whose bytes are another each time: equal ones mean nothing.
-const OF_A_CHALLENGE: [&str; 8] = [
+const OF_A_CHALLENGE: [&str; 9] = [
     "http_digest_md5",
     "mysql_native_password",
     "mysql_caching_sha2",
@@ -30,6 +30,7 @@ const OF_A_CHALLENGE: [&str; 8] = [
     "snmp_usm",
     "cram_md5",
     "apop_md5",
+    "mongodb_cr",
 ];
 const OF_A_CHALLENGE_FAMILY: [&str; 2] = ["scram_", "ntlmssp_"];
 

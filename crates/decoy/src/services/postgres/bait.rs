@@ -9,7 +9,7 @@ use sql::{Cluster, Host, Persona, Session, parse};
 use super::super::database::bait::rows;
 use super::super::database::company::{Company, Draw};
 use super::core::Method;
-use super::scram::{self, Verifier};
+use super::scram;
 
 /// What careless operators set for the superuser, and those who guess try first.
 const PASSWORDS: [&str; 8] = [
@@ -45,11 +45,10 @@ pub(super) fn cluster(bait: &Bait<'_>, persona: &Persona, host: &dyn Host) -> Re
     let application = company.application;
     let guessed = Draw::new(bait.seed).one(&PASSWORDS);
     let kept = |user: &str, password: &str| match bait.method {
-        Method::Scram => Verifier::new(
-            password.as_bytes(),
-            &Sha256::digest([&bait.seed, user.as_bytes()].concat())[..16],
-        )
-        .text(),
+        Method::Scram => {
+            let salt = Sha256::digest([&bait.seed, user.as_bytes()].concat());
+            scram::text(&scram::verifier(password.as_bytes(), &salt[..16]))
+        }
         _ => scram::md5_stored(user, password.as_bytes()),
     };
     cluster.set_password("postgres", Some(kept("postgres", bait.password.unwrap_or(guessed))));

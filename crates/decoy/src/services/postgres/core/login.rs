@@ -2,8 +2,9 @@
 
 use sql::{Error, Host, Phase, Session, TOLD};
 
+use super::super::super::scram::Exchange;
 use super::super::record::{Record, Secret};
-use super::super::scram::{self, Exchange, Verifier};
+use super::super::scram;
 use super::super::wire::{self, Fields, Message, put, put_parameter};
 use super::{Challenge, Method, Stage, Talk, fatal};
 
@@ -161,13 +162,13 @@ impl Talk {
 
     fn first(&mut self, host: &dyn Host, message: &[u8], plus: bool) -> Result<Option<bool>, Error> {
         let message = wire::utf8(message)?;
-        let known = self.stored().and_then(|stored| Verifier::parse(&stored));
-        let verifier = known.unwrap_or_else(|| Verifier::mock(&self.settings.secret, &self.user));
+        let known = self.stored().and_then(|stored| scram::parse(&stored));
+        let verifier = known.unwrap_or_else(|| scram::mock(&self.settings.secret, &self.user));
         let mut nonce = [0; 18];
         for (at, byte) in nonce.iter_mut().enumerate() {
             *byte = (host.random() >> (at % 8 * 4)) as u8;
         }
-        let exchange = Exchange::begin(message, plus, &nonce, verifier)?;
+        let exchange = scram::begin(message, plus, &nonce, verifier)?;
         let body = [&11u32.to_be_bytes()[..], exchange.server_first.as_bytes()].concat();
         put(&mut self.out, b'R', &body);
         self.stage = Stage::Login(Challenge::Last(Box::new(exchange)));
@@ -177,7 +178,7 @@ impl Talk {
     fn last(&mut self, message: &[u8], exchange: &Exchange) -> Result<Option<bool>, Error> {
         let message = wire::utf8(message)?;
         let certificate = self.certificate.clone().unwrap_or_default();
-        let ended = exchange.end(message, &certificate)?;
+        let ended = scram::end(exchange, message, &certificate)?;
         let accepted = ended.accepted && !self.settings.closed;
         let secret = Secret::Scram {
             proof: ended.proof,

@@ -15,8 +15,8 @@ use sql::parse::Parsed;
 use sql::{Act, Cluster, Error, Host, Persona, Phase, Session};
 
 use self::extended::Portals;
+use super::super::scram::Exchange;
 use super::record::Record;
-use super::scram::Exchange;
 use super::wire::{self, Front, Message, put, put_error};
 
 /// Longest a client can have us wait.
