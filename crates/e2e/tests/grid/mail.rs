@@ -1,7 +1,7 @@
 //! Mail, sent and tried by stock clients, and what of it lands in the store.
 
 use e2e::grid::{MAIL, PASSWORD, ROOT_PASSWORD, SSH, USER, grid};
-use e2e::tools::must;
+use e2e::tools::{must, sh};
 use serde_json::Value;
 
 const DECKY: &str = "e2e-mail";
@@ -109,7 +109,8 @@ fn hydra_finds_the_mail_password_and_every_try_is_one_event() {
             "hydra -I -t 3 -l {USER} -P {}/mail-passwords {service}://{MAIL}",
             dir.display()
         );
-        let found = must(&line).unwrap();
+        // How hydra ends hangs on whether a try was still under way when it had the password.
+        let found = sh(&line).unwrap().text();
         assert!(found.contains(&format!("password: {PASSWORD}")), "{found}");
         let listed = grid().json(&[
             "events",

@@ -21,7 +21,7 @@ echo NAMESPACES; ip netns list | sort; \
 echo FILES; find /etc /var/lib /run -xdev -newer @mark@ -type f 2>/dev/null \
   | grep -vE '^/var/lib/docker/|^/run/docker|^/run/containerd|^/var/lib/containerd|/dockerd?.pid$' \
   | xargs -r grep -liE 'decnet|decky' 2>/dev/null | sort; \
-find /tmp -xdev -newer @mark@ -iname '*decnet*' -o -newer @mark@ -iname '*decky*' 2>/dev/null | sort; true";
+find /tmp -xdev -path '@root@' -prune -o -newer @mark@ \\( -iname '*decnet*' -o -iname '*decky*' \\) -print 2>/dev/null | sort; true";
 
 #[test]
 fn a_subnet_another_network_has_is_refused() {
@@ -146,7 +146,11 @@ fn mark() -> PathBuf {
 }
 
 fn look() -> String {
-    must(&LOOK.replace("@mark@", mark().to_str().unwrap())).unwrap()
+    let root = root().canonicalize().unwrap();
+    let look = LOOK
+        .replace("@mark@", mark().to_str().unwrap())
+        .replace("@root@", root.to_str().unwrap());
+    must(&look).unwrap()
 }
 
 /// A grid with a state folder of its own.
