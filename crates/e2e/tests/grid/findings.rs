@@ -20,7 +20,7 @@ fn a_scan_and_guesses_at_a_password_are_found_and_are_one_incident() {
     attacker.must(&format!("nmap -n -Pn -sS -p 1-200 {APACHE}")).unwrap();
     let guesses = format!("hydra -I -q -t 2 -l root -P {} ssh://{APACHE}", words.display());
     attacker.sh(&guesses).unwrap();
-    let rules = ["net.burst", "http.brute_force"].map(str::to_owned);
+    let rules = ["net.boundary", "http.brute_force"].map(str::to_owned);
     until(&format!("findings of {rules:?}"), SOON, || {
         let found = of(&["findings"], attacker.address);
         let names: BTreeSet<_> = found.iter().map(|finding| text(finding, "rule")).collect();
