@@ -5,6 +5,7 @@
 
 mod answer;
 mod bait;
+mod certificate;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod objects;

@@ -117,9 +117,15 @@ pub(super) fn headed(api: &Api<'_>, reply: Reply) -> Reply {
             .into_uuid()
             .to_string()
     };
-    reply
+    // Who is let in not at all never comes to where requests are weighed.
+    let weighed = reply.status != 401;
+    let reply = reply
         .with("Audit-Id", uuid::Uuid::new_v4().to_string())
-        .with("Cache-Control", "no-cache, private")
+        .with("Cache-Control", "no-cache, private");
+    if !weighed {
+        return reply;
+    }
+    reply
         .with("X-Kubernetes-Pf-Flowschema-Uid", uid("flow-schema"))
         .with("X-Kubernetes-Pf-Prioritylevel-Uid", uid("priority-level"))
 }

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::answer::{self, Answer, Api, Watched};
 use super::objects::{Cluster, is_of, ordered};
 use super::persona::{self, Persona};
-use super::{bait, pods, remote, reply, resources, table};
+use super::{bait, certificate, pods, remote, reply, resources, table};
 use crate::conn::Conn;
 use crate::services::containers::{Ground, Run};
 use crate::services::golang::json::Object;
@@ -52,7 +52,7 @@ impl Kubernetes {
         let mut tls = None;
         if has_tls {
             let draw = machine.draw("k8s/certificate");
-            let (certificate, authority) = persona::certificates(&persona, &keys.tls_cert, &keys.tls_key, &draw)?;
+            let (certificate, authority) = certificate::certificates(&persona, &keys.tls_cert, &keys.tls_key, &draw)?;
             tls = Some(Tls::new(Profile::Kubernetes, &certificate, &keys.tls_key)?);
             persona.authority = authority;
         }
