@@ -66,6 +66,13 @@ impl Json {
         }
     }
 
+    /// Sets all of another's members.
+    pub(super) fn extend(&mut self, other: &Self) {
+        for (name, value) in other.members() {
+            self.set(name, value.clone());
+        }
+    }
+
     pub(super) fn member_mut(&mut self, name: &str) -> Option<&mut (String, Self)> {
         let Self::Map(members) = self else { return None };
         members.iter_mut().find(|(known, _)| known == name)

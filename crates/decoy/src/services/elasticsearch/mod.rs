@@ -17,6 +17,7 @@ mod indices;
 mod json;
 mod node;
 mod order;
+mod pit;
 mod query;
 mod record;
 mod reply;

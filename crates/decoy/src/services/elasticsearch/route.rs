@@ -6,6 +6,7 @@ use super::cluster;
 use super::docs;
 use super::indices::{self, Part};
 use super::json::{Json, object};
+use super::pit;
 use super::record::Record;
 use super::reply::{Answer, Body, Refusal, Reply};
 use super::search;
@@ -49,6 +50,7 @@ pub(super) fn route(store: &mut Store, call: &Call<'_>, turn: &mut Turn<'_>) -> 
             }
             _ => search::scroll(store, call, id.first().copied(), turn),
         },
+        ["_pit"] if method == "DELETE" => pit::close(call),
         ["_snapshot", rest @ ..] => snapshot(call, rest, turn),
         ["_reindex"] => Err(Refusal::new(400, "parse_exception", "request body is required")),
         ["_aliases"] if method == "POST" => indices::change_aliases(store, call, turn),
@@ -155,6 +157,7 @@ fn over(store: &mut Store, call: &Call<'_>, names: &str, what: &str, rest: &[&st
     let writes = method == "PUT" || method == "POST";
     match (what, rest) {
         ("_search", []) => search::search(store, call, names, turn),
+        ("_pit", []) if method == "POST" => pit::open(store, call, names),
         ("_count", []) => search::count(store, call, names, turn),
         ("_msearch", []) => search::many(store, call, names, turn),
         ("_bulk", []) => docs::bulk(store, call, named, turn),

@@ -6,6 +6,7 @@ use super::aggs;
 use super::call::{Call, Turn};
 use super::json::{Json, object};
 use super::order::{Key, Order, sort, sortable};
+use super::pit;
 use super::query::Query;
 use super::record::Record;
 use super::reply::{Answer, MOST_ANSWERED, Refusal, Reply};
@@ -143,6 +144,12 @@ struct Found {
 pub(super) fn search(store: &mut Store, call: &Call<'_>, names: &str, turn: &mut Turn<'_>) -> Answer {
     let body = call.json()?.unwrap_or_else(Json::empty);
     let scrolls = call.param("scroll").is_some();
+    if let Some((names, id)) = pit::of(&body, names)? {
+        let mut answer = object! {"pit_id": id.clone()};
+        let found = find(store, call, &names, body, false, turn)?;
+        answer.extend(&found.answer);
+        return Ok(Reply::json(answer));
+    }
     let found = find(store, call, names, body, scrolls, turn)?;
     if !scrolls {
         return Ok(Reply::json(found.answer));
@@ -157,11 +164,7 @@ fn page(store: &mut Store, found: Found, turn: &mut Turn<'_>) -> Json {
         turn.draw.letters(47)
     );
     let mut answer = object! {"_scroll_id": &id};
-    found
-        .answer
-        .members()
-        .iter()
-        .for_each(|(name, value)| answer.set(name, value.clone()));
+    answer.extend(&found.answer);
     let (hits, total, size) = (found.rest, found.total, found.size);
     store.keep_scroll(id, Scroll { hits, total, size });
     answer

@@ -262,6 +262,23 @@ fn a_bulk_tells_of_each_line() {
 }
 
 #[test]
+fn a_point_in_time_is_searched_without_naming_its_indices() {
+    let mut talk = Talk::new();
+    let opened = talk.json("POST", "/orders/_pit?keep_alive=1m", "");
+    let id = at(&opened, "id").text().unwrap().to_owned();
+    let count = at(&talk.json("GET", "/orders/_count", ""), "count").whole();
+    let body = format!(r#"{{"size":1,"pit":{{"id":"{id}"}}}}"#);
+    let found = talk.json("POST", "/_search", &body);
+    assert_eq!(at(&found, "pit_id").text(), Some(id.as_str()));
+    assert_eq!(at(&found, "hits.total.value").whole(), count);
+    assert_eq!(talk.ask("POST", "/orders/_search", &body).0, 400);
+    assert_eq!(talk.ask("POST", "/nothing/_pit?keep_alive=1m", "").0, 404);
+    assert_eq!(talk.ask("POST", "/_search", r#"{"pit":{"id":"x"}}"#).0, 400);
+    let closed = talk.json("DELETE", "/_pit", &format!(r#"{{"id":"{id}"}}"#));
+    assert_eq!(at(&closed, "num_freed").whole(), Some(1));
+}
+
+#[test]
 fn scripts_that_break_in_are_told_and_refused() {
     let mut talk = Talk::new();
     let body = r#"{"script_fields":{"x":{"lang":"groovy","script":"java.lang.Runtime.getRuntime().exec('id')"}}}"#;

@@ -44,7 +44,7 @@ pub(super) fn run(server: &Server, store: &mut Store, said: &Said, turn: &mut Tu
 }
 
 fn allowed(server: &Server, said: &Said, name: &str, turn: &Turn<'_>) -> Result<(), Fault> {
-    if said.way == Way::Query && server.release.major() >= 6 && !QUERIED.contains(&name) {
+    if matches!(said.way, Way::Query | Way::Find) && server.release.major() >= 6 && !QUERIED.contains(&name) {
         let text = format!(
             "Unsupported OP_QUERY command: {name}. The client driver may require an upgrade. For more details see \
              https://dochub.mongodb.org/core/legacy-opcode-removal"

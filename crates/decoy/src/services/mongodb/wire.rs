@@ -1,6 +1,6 @@
 //! Messages of the wire protocol: `OP_MSG`, and of the older ones what drivers still begin with.
 
-use super::bson::{Bson, Doc, cstring};
+use super::bson::{Bson, Doc, cstring, document};
 
 /// `maxMessageSizeBytes`
 pub(super) const MOST_BYTES: usize = 48_000_000;
@@ -15,6 +15,9 @@ const OP_MSG: i32 = 2013;
 
 const CHECKSUM: u32 = 1;
 const MORE_TO_COME: u32 = 2;
+/// Of older answers: the query failed, the server can wait for data.
+const FAILED: i32 = 2;
+const AWAITS_DATA: i32 = 8;
 
 /// What a client said.
 #[derive(Debug, PartialEq)]
@@ -30,8 +33,13 @@ pub(super) struct Said {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
-    Message { checksum: bool },
+    Message {
+        checksum: bool,
+    },
+    /// A command in an older message.
     Query,
+    /// Documents asked for in an older message.
+    Find,
 }
 
 /// What came.
@@ -150,24 +158,27 @@ fn sequence(body: &mut &[u8]) -> Option<(String, Vec<Bson>)> {
 fn query_of(mut body: &[u8]) -> Option<Said> {
     take(&mut body, 4)?;
     let name = cstring(&mut body)?;
-    take(&mut body, 8)?;
+    let mut number = || Some(i32::from_le_bytes(take(&mut body, 4)?.try_into().ok()?));
+    let (skipped, wanted) = (number()?, number()?);
     let query = Doc::read(&mut body)?;
     let (database, collection) = name.split_once('.')?;
-    // A wrapped command has its options beside it.
-    let command = match query.doc("$query").or_else(|| query.doc("query")) {
-        Some(inner) if collection == "$cmd" => inner.clone(),
-        _ => query,
-    };
-    let command = match collection {
-        "$cmd" => command,
-        other => Doc(vec![
-            ("find".into(), other.into()),
-            ("filter".into(), Bson::Doc(command)),
-        ]),
+    let inner = query.doc("$query").or_else(|| query.doc("query")).cloned();
+    let (way, command) = match (collection, inner) {
+        // A wrapped command has its options beside it.
+        ("$cmd", inner) => (Way::Query, inner.unwrap_or(query)),
+        (collection, inner) => {
+            let mut find =
+                document! {"find": collection, "skip": skipped, "batchSize": wanted.unsigned_abs().min(1000) as i32};
+            if let Some(by) = query.get("$orderby").or_else(|| query.get("orderby")) {
+                find.set("sort", by.clone());
+            }
+            find.set("singleBatch", true);
+            (Way::Find, find.with("filter", inner.unwrap_or(query)))
+        }
     };
     Some(Said {
         id: 0,
-        way: Way::Query,
+        way,
         database: database.to_owned(),
         command,
         silent: false,
@@ -178,6 +189,14 @@ fn take<'a>(input: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
     let (taken, rest) = input.split_at_checked(count)?;
     *input = rest;
     Some(taken)
+}
+
+/// What an older answer holds: flags, no cursor, from the first, so many documents.
+fn reply(out: &mut Vec<u8>, flags: i32, docs: &[Doc]) {
+    out.extend_from_slice(&flags.to_le_bytes());
+    out.extend_from_slice(&[0; 12]);
+    out.extend_from_slice(&(docs.len() as i32).to_le_bytes());
+    docs.iter().for_each(|doc| doc.write(out));
 }
 
 /// An answer as its question came. `id` is the answer's own.
@@ -191,11 +210,24 @@ pub(super) fn answer(said: &Said, id: i32, doc: &Doc) -> Vec<u8> {
             OP_MSG
         }
         Way::Query => {
-            // Awaits data; no cursor, from the first, one document.
-            out.extend_from_slice(&8_i32.to_le_bytes());
-            out.extend_from_slice(&[0; 12]);
-            out.extend_from_slice(&1_i32.to_le_bytes());
-            doc.write(&mut out);
+            reply(&mut out, AWAITS_DATA, std::slice::from_ref(doc));
+            OP_REPLY
+        }
+        Way::Find => {
+            match doc.doc("cursor") {
+                Some(cursor) => {
+                    let docs = cursor.list("firstBatch").iter().filter_map(|doc| match doc {
+                        Bson::Doc(doc) => Some(doc.clone()),
+                        _ => None,
+                    });
+                    reply(&mut out, AWAITS_DATA, &docs.collect::<Vec<_>>());
+                }
+                None => {
+                    let text = doc.text("errmsg").unwrap_or_default();
+                    let error = document! {"$err": text, "code": doc.whole("code").unwrap_or(0) as i32};
+                    reply(&mut out, AWAITS_DATA | FAILED, &[error]);
+                }
+            }
             OP_REPLY
         }
     };
@@ -225,7 +257,6 @@ fn crc32c(bytes: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::bson::document;
     use super::*;
 
     fn message(flags: u32, sections: &[u8], sum: bool) -> Vec<u8> {
@@ -274,5 +305,39 @@ mod tests {
         let mut reader = Reader::default();
         reader.feed(&damaged);
         assert_eq!(reader.next(), Some(Came::Broken("malformed")));
+    }
+
+    #[test]
+    fn documents_asked_for_in_an_older_message_are_answered_in_one() {
+        let query = document! {"$query": document! {"n": 1}, "$orderby": document! {"n": -1}};
+        let mut wire = vec![0; HEAD + 4];
+        wire.extend_from_slice(b"x.a\0");
+        wire.extend_from_slice(&[0, 0, 0, 0, 0xfe, 0xff, 0xff, 0xff]);
+        query.write(&mut wire);
+        let length = wire.len() as i32;
+        wire[..4].copy_from_slice(&length.to_le_bytes());
+        wire[12..16].copy_from_slice(&OP_QUERY.to_le_bytes());
+        let mut reader = Reader::default();
+        reader.feed(&wire);
+        let Some(Came::Said(said)) = reader.next() else {
+            panic!("no query")
+        };
+        assert_eq!((said.way, said.command.text("find")), (Way::Find, Some("a")));
+        assert_eq!(said.command.whole("batchSize"), Some(2));
+        assert_eq!(said.command.doc("filter"), Some(&document! {"n": 1}));
+        let found = vec![document! {"n": 1}, document! {"n": 2}];
+        let told = answer(
+            &said,
+            5,
+            &document! {"cursor": document! {"firstBatch": found, "id": 0_i64}, "ok": 1.0},
+        );
+        assert_eq!(&told[HEAD..HEAD + 20], [&[8], &[0; 15][..], &[2, 0, 0, 0]].concat());
+        assert_eq!(Doc::read(&mut &told[HEAD + 20..]), Some(document! {"n": 1}));
+        let failed = answer(&said, 5, &document! {"ok": 0.0, "errmsg": "no", "code": 13});
+        assert_eq!(failed[HEAD], 10);
+        assert_eq!(
+            Doc::read(&mut &failed[HEAD + 20..]),
+            Some(document! {"$err": "no", "code": 13})
+        );
     }
 }
