@@ -24,6 +24,18 @@ fn ask(stand: &Stand, sql: &str) -> String {
     stand.sh("mariadb -h 127.0.0.1 -P {port} -u root -ps3cret -N -B -f < {root}/ask.sql 2>&1")
 }
 
+/// The same without the statements the client shows before what is wrong with them.
+fn answers(stand: &Stand, sql: &str) -> String {
+    let mut within = false;
+    let said = ask(stand, sql);
+    let lines = said.lines().filter(|line| {
+        let rule = *line == "--------------";
+        within ^= rule;
+        !rule && !within && !line.is_empty()
+    });
+    lines.flat_map(|line| [line, "\n"]).collect()
+}
+
 /// The name of the bait's database, found as anyone would find it.
 fn app(stand: &Stand) -> String {
     let name = ask(
@@ -143,11 +155,19 @@ fn what_is_wrong_is_refused_with_its_number() {
         ),
         (
             "select nothing",
-            "ERROR 1054 (42S22) at line 1: Unknown column 'nothing' in 'field list'\n",
+            "ERROR 1054 (42S22) at line 1: Unknown column 'nothing' in 'SELECT'\n",
         ),
         (
             "select 1 from dual where nothing = 1",
-            "ERROR 1054 (42S22) at line 1: Unknown column 'nothing' in 'where clause'\n",
+            "ERROR 1054 (42S22) at line 1: Unknown column 'nothing' in 'WHERE'\n",
+        ),
+        (
+            "select nothing.a",
+            "ERROR 1109 (42S02) at line 1: Unknown table 'nothing' in SELECT\n",
+        ),
+        (
+            "insert into mysql.user values (1)",
+            "ERROR 1356 (HY000) at line 1: View 'mysql.user' references invalid table(s) or column(s) or function(s) or definer/invoker of view lack rights to use them\n",
         ),
         (
             "use mysql; select nothing()",
@@ -210,11 +230,13 @@ fn logins_are_told_with_what_they_can_be_guessed_by() {
         "{:?}",
         told.fields
     );
-    let said = stand.sh("mariadb -h 127.0.0.1 -P {port} -u nobody-here -e 'select 1' 2>&1");
+    let said = stand.sh("mariadb -h 127.0.0.1 -P {port} -u nobody -e 'select 1' 2>&1");
     assert!(
-        said.contains("'nobody-here'@'127.0.0.1' (using password: NO)"),
+        said.contains("ERROR 1698 (28000): Access denied for user 'nobody'@'127.0.0.1'\n"),
         "{said}"
     );
+    let said = stand.sh("mariadb -h 127.0.0.1 -P {port} -u admin -e 'select 1' 2>&1");
+    assert!(said.contains("'admin'@'127.0.0.1' (using password: NO)"), "{said}");
 }
 
 #[test]
@@ -242,10 +264,8 @@ fn mysql_8_sees_the_whole_password_with_tls_and_without() {
 }
 
 #[test]
-fn prepared_statements_give_what_the_others_give() {
+fn several_statements_of_one_text_are_answered_one_by_one() {
     let stand = mariadb();
-    let said = ask(&stand, "select 1");
-    assert_eq!(said, "1\n");
     let script = "import pymysql, sys\n\
         c = pymysql.connect(host='127.0.0.1', port=int(sys.argv[1]), user='root', password='s3cret', client_flag=65536)\n\
         k = c.cursor(); k.execute('select 1; select 2'); print(k.fetchall()); k.nextset(); print(k.fetchall())\n\
@@ -253,6 +273,61 @@ fn prepared_statements_give_what_the_others_give() {
     std::fs::write(stand.root.path().join("two.py"), script).unwrap();
     let said = stand.sh("/usr/bin/python3 {root}/two.py {port} 2>&1");
     assert_eq!(said, "((1,),)\n((2,),)\n((\"a'b\", 5),)\n");
+}
+
+/// MariaDB's own client library over the binary protocol, and what it prints of MariaDB 10.11.
+#[test]
+fn prepared_statements_answer_as_mariadbs_do() {
+    let stand = mariadb();
+    let files = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/conformance/prepared");
+    let said = stand.sh(&format!(
+        "python3 {files}/client.py 127.0.0.1 {{port}} s3cret {files}/statements.sql 2>&1"
+    ));
+    let wanted = std::fs::read_to_string(format!("{files}/mariadb.txt")).unwrap();
+    for (line, (said, wanted)) in said.lines().zip(wanted.lines()).enumerate() {
+        assert_eq!(said, wanted, "line {}", line + 1);
+    }
+    assert_eq!(said.lines().count(), wanted.lines().count(), "{said}");
+    stand.told("db_query", "sql", "delete from x.t where n = ? limit 1");
+}
+
+#[test]
+fn statements_are_kept_under_names_and_run_with_variables() {
+    let stand = mariadb();
+    let said = answers(
+        &stand,
+        "prepare s from 'select ? + 1, ?'; set @a = 1, @b = 'x'; execute s using @a, @b; set @t = 'select 7'; \
+         prepare s from @t; execute S; execute s using @a; deallocate prepare s; execute s; drop prepare s; \
+         prepare n from 'select nothing'; execute immediate 'select ?' using 5; prepare p from 'execute s'",
+    );
+    assert_eq!(
+        said,
+        "2\tx\n7\n\
+         ERROR 1210 (HY000) at line 1: Incorrect arguments to EXECUTE\n\
+         ERROR 1243 (HY000) at line 1: Unknown prepared statement handler (s) given to EXECUTE\n\
+         ERROR 1243 (HY000) at line 1: Unknown prepared statement handler (s) given to DEALLOCATE PREPARE\n\
+         ERROR 1054 (42S22) at line 1: Unknown column 'nothing' in 'SELECT'\n\
+         5\n\
+         ERROR 1295 (HY000) at line 1: This command is not supported in the prepared statement protocol yet\n"
+    );
+}
+
+#[test]
+fn only_as_many_rows_are_changed_as_the_limit_allows_and_the_first_by_the_order() {
+    let stand = mariadb();
+    let said = answers(
+        &stand,
+        "create database x; use x; create table t (id int primary key, n varchar(9), k int); \
+         insert into t values (3, 'c', 1), (1, 'A', 1), (2, 'b', 1); select id from t; \
+         update t set k = 9 order by n desc limit 1; select id, k from t; \
+         update t set k = 9 limit 2; select row_count(); delete from t order by k desc, id limit 2; select id from t; \
+         delete from t limit 0; select count(*) from t; delete from t where id = 9 order by nothing limit 1; drop database x",
+    );
+    assert_eq!(
+        said,
+        "1\n2\n3\n1\t1\n2\t1\n3\t9\n2\n3\n1\n\
+         ERROR 1054 (42S22) at line 1: Unknown column 'nothing' in 'ORDER BY'\n"
+    );
 }
 
 #[test]
@@ -298,5 +373,23 @@ fn scanners_name_it() {
     assert!(
         scan.contains("MySQL 5.5.5-10.11.19-MariaDB-0+deb12u1") || scan.contains("MariaDB"),
         "{scan}"
+    );
+}
+
+#[test]
+fn mysql_8_names_the_parts_of_a_statement_as_it_always_did() {
+    let stand = mysql8();
+    let script = "import pymysql, sys\n\
+        c = pymysql.connect(host='127.0.0.1', port=int(sys.argv[1]), user='root', password='s3cret')\n\
+        for s in ['select nothing', 'select 1 from dual where nothing = 1', 'select 1 a order by nothing']:\n\
+        \x20   try: c.cursor().execute(s)\n\
+        \x20   except pymysql.err.OperationalError as e: print(e.args)\n";
+    std::fs::write(stand.root.path().join("parts.py"), script).unwrap();
+    let said = stand.sh("/usr/bin/python3 {root}/parts.py {port} 2>&1");
+    assert_eq!(
+        said,
+        "(1054, \"Unknown column 'nothing' in 'field list'\")\n\
+         (1054, \"Unknown column 'nothing' in 'where clause'\")\n\
+         (1054, \"Unknown column 'nothing' in 'order clause'\")\n"
     );
 }

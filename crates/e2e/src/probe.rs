@@ -28,6 +28,9 @@ pub struct Corpus {
     /// Silence that ends an answer.
     #[serde(default = "quiet")]
     pub quiet_ms: u64,
+    /// The server speaks first, or may.
+    #[serde(default = "yes")]
+    pub greets: bool,
     /// Put on the machine before the first probe.
     #[serde(default)]
     pub files: Option<Files>,
@@ -84,6 +87,10 @@ const LONGEST_QUIET_MS: u64 = 6_000;
 
 fn quiet() -> u64 {
     300
+}
+
+fn yes() -> bool {
+    true
 }
 
 // === impl Corpus ===
@@ -159,7 +166,7 @@ impl Corpus {
         let mut stream = TcpStream::connect_timeout(&addr, Duration::from_secs(5))?;
         stream.set_read_timeout(Some(Duration::from_millis(self.quiet_ms)))?;
         let mut answer = Vec::new();
-        let mut open = self.hear(&mut stream, &mut answer)?;
+        let mut open = !self.greets || self.hear(&mut stream, &mut answer)?;
         for step in &probe.send {
             if !open || stream.write_all(&bytes(&subject.fill(step, self.port))?).is_err() {
                 break;
@@ -282,6 +289,7 @@ impl Subject {
             .replace("{user}", &self.user)
             .replace("{password}", &self.password)
             .replace("{hostname}", &self.hostname)
+            .replace("{fixtures}", &crate::grid::root().join("fixtures").to_string_lossy())
             .replace("{user64}", &B64.encode(&self.user))
             .replace("{password64}", &B64.encode(&self.password))
             .replace("{plain}", &B64.encode(format!("\0{}\0{}", self.user, self.password)))

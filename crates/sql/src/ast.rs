@@ -245,6 +245,7 @@ pub enum Statement {
         set: Vec<(String, Expr)>,
         from: Vec<From>,
         filter: Option<Expr>,
+        limited: Limited,
         returning: Vec<Item>,
     },
     Delete {
@@ -252,6 +253,7 @@ pub enum Statement {
         alias: Option<String>,
         using: Vec<From>,
         filter: Option<Expr>,
+        limited: Limited,
         returning: Vec<Item>,
     },
     Copy {
@@ -438,6 +440,14 @@ pub enum Mysql {
     Explain(Box<Statement>),
     Kill(i64),
     Do(Vec<Expr>),
+    Call(Path),
+    /// A statement kept under a name, as text.
+    Prepare(String, Expr),
+    /// A statement kept, with its parameters.
+    Execute(String, Vec<Expr>),
+    /// A statement as text, and its parameters.
+    Immediate(Expr, Vec<Expr>),
+    Deallocate(String),
 }
 
 /// How a file of rows is written.
@@ -460,4 +470,11 @@ pub struct Show {
     pub like: Option<String>,
     /// The text of what is after WHERE.
     pub filter: Option<String>,
+}
+
+/// How many of the rows that are meant MySQL changes, and which first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Limited {
+    pub order: Vec<Order>,
+    pub limit: Option<Expr>,
 }

@@ -111,6 +111,10 @@ pub(crate) struct State {
     pub(crate) inserted: Cell<i64>,
     pub(crate) changed: Cell<i64>,
     pub(crate) found: Cell<i64>,
+    /// The last number any statement drew first.
+    pub(crate) last_inserted: Cell<i64>,
+    /// The rows an UPDATE meant, changed or not.
+    pub(crate) matched: Cell<i64>,
 }
 
 pub(crate) struct Cx<'a> {

@@ -10,7 +10,7 @@ use crate::catalog;
 use crate::cx::Cx;
 use crate::error::Error;
 use crate::eval::{Env, all, eval};
-use crate::plan::{Body, Common, Group, Node, Plan, Select, Source, SourceKind};
+use crate::plan::{Body, Common, Group, Node, Plan, Select, Sort, Source, SourceKind};
 use crate::store::{Row, weight};
 use crate::value::Value;
 
@@ -35,34 +35,7 @@ pub(crate) fn rows(cx: &Cx<'_>, plan: &Plan, env: Option<&Env<'_>>) -> Result<Ve
         }
     };
     if !plan.order.is_empty() {
-        rows.sort_by(|a, b| {
-            let orders = plan.order.iter().map(|sort| {
-                let (a, b) = (&a[sort.at], &b[sort.at]);
-                match (a.is_null(), b.is_null()) {
-                    (true, true) => Ordering::Equal,
-                    (true, false) => {
-                        if sort.nulls_first {
-                            Ordering::Less
-                        } else {
-                            Ordering::Greater
-                        }
-                    }
-                    (false, true) => {
-                        if sort.nulls_first {
-                            Ordering::Greater
-                        } else {
-                            Ordering::Less
-                        }
-                    }
-                    (false, false) if sort.descending => b.order(a),
-                    (false, false) => a.order(b),
-                }
-            });
-            orders
-                .into_iter()
-                .find(|order| order.is_ne())
-                .unwrap_or(Ordering::Equal)
-        });
+        rows.sort_by(|a, b| compare(&plan.order, a, b));
     }
     if let Body::Select(select) = &plan.body {
         if !select.distinct_on.is_empty() {
@@ -101,6 +74,28 @@ fn cut(cx: &Cx<'_>, plan: &Plan, mut rows: Vec<Row>, env: Option<&Env<'_>>) -> R
         rows.truncate(limit);
     }
     Ok(rows)
+}
+
+/// Which of two rows comes first.
+pub(crate) fn compare(sorts: &[Sort], a: &[Value], b: &[Value]) -> Ordering {
+    let nulls = |sort: &Sort| {
+        if sort.nulls_first {
+            Ordering::Less
+        } else {
+            Ordering::Greater
+        }
+    };
+    let mut orders = sorts.iter().map(|sort| {
+        let (a, b) = (&a[sort.at], &b[sort.at]);
+        match (a.is_null(), b.is_null()) {
+            (true, true) => Ordering::Equal,
+            (true, false) => nulls(sort),
+            (false, true) => nulls(sort).reverse(),
+            (false, false) if sort.descending => b.order(a),
+            (false, false) => a.order(b),
+        }
+    });
+    orders.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
 }
 
 /// Equal rows give equal bytes.

@@ -257,6 +257,10 @@ impl Cluster {
         self.written = self.written.saturating_sub(bytes);
     }
 
+    pub fn role_names(&self) -> impl Iterator<Item = &str> {
+        self.roles.iter().map(|role| role.name.as_str())
+    }
+
     pub fn role(&self, name: &str) -> Option<&Role> {
         self.roles.iter().find(|role| role.name == name)
     }

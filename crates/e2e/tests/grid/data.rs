@@ -38,6 +38,13 @@ fn a_wrong_mysql_password_is_refused_and_each_try_is_one_event() {
         assert!(said.text().contains("(using password: YES)"), "{}", said.text());
     }
     let none = sh(&format!("mariadb -h {DATA} -u nobody-here -e 'select 1' 2>&1")).unwrap();
+    assert!(
+        none.text()
+            .contains("(28000): Access denied for user 'nobody-here'@'10.201."),
+        "{}",
+        none.text()
+    );
+    let none = sh(&format!("mariadb -h {DATA} -u root -e 'select 1' 2>&1")).unwrap();
     assert!(none.text().contains("(using password: NO)"), "{}", none.text());
     let tried = |event: &Value| text(event, "principal") == "nobody-here";
     grid().event(DECKY, "auth_attempt", tried).unwrap();

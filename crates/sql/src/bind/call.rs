@@ -32,6 +32,9 @@ impl Binder<'_, '_> {
             .map(|arg| self.expr(arg, scope))
             .collect::<Result<_, _>>()?;
         match call.name.as_str() {
+            "concat" | "coalesce" | "greatest" | "least" if self.is_mysql() && args.is_empty() => {
+                Err(self.no_function(call, &[]))
+            }
             "if" if self.is_mysql() && args.len() == 3 => {
                 let mut args = args.into_iter();
                 let condition = args.next().map(|typed| self.truth(typed));

@@ -50,7 +50,10 @@ impl Binder<'_, '_> {
             match found.as_slice() {
                 [] => {}
                 [one] => return self.placed(one, up, at, path, scope),
-                _ => return Err(self.fail("42702", format!("column reference \"{name}\" is ambiguous"), at)),
+                _ => {
+                    let error = self.fail("42702", format!("column reference \"{name}\" is ambiguous"), at);
+                    return Err(self.in_clause(error));
+                }
             }
             let whole = scope
                 .tables
@@ -71,10 +74,12 @@ impl Binder<'_, '_> {
             up += 1;
         }
         if dialect.is_mysql() {
+            if let Some(table) = table.filter(|_| scope.is_bare()) {
+                let message = format!("missing FROM-clause entry for table \"{table}\"");
+                return Err(self.in_clause(self.fail("42P01", message, at)));
+            }
             let shown = table.map_or_else(|| name.clone(), |table| format!("{table}.{name}"));
-            let mut error = self.fail("42703", format!("column {shown} does not exist"), at);
-            error.context = Some(self.clause.get().to_owned());
-            return Err(error);
+            return Err(self.in_clause(self.fail("42703", format!("column {shown} does not exist"), at)));
         }
         Err(match (table, level) {
             (None, _) => self.fail("42703", format!("column \"{name}\" does not exist"), at),
@@ -83,6 +88,14 @@ impl Binder<'_, '_> {
                 .fail("42P01", format!("missing FROM-clause entry for table \"{table}\""), at)
                 .raised("parse_relation.c", 3602, "errorMissingRTE"),
         })
+    }
+
+    /// MySQL says in which part of the statement something is wrong.
+    pub(crate) fn in_clause(&self, mut error: Error) -> Error {
+        if self.is_mysql() {
+            error.context = Some(self.clause.get().to_owned());
+        }
+        error
     }
 
     /// A column; that of a grouped query must be one it is grouped by.

@@ -28,7 +28,7 @@ pub(crate) struct Binder<'a, 'c> {
     pub(crate) text: &'a str,
     /// Types of `$1` and so on; none is not known yet.
     pub(crate) params: RefCell<Vec<Option<Type>>>,
-    /// The part of the query at hand, as MySQL's refusals name it.
+    /// The part of the statement at hand, as MariaDB's refusals name it.
     pub(crate) clause: Cell<&'static str>,
 }
 
@@ -105,7 +105,7 @@ impl<'a, 'c> Binder<'a, 'c> {
             cx,
             text,
             params: RefCell::new(params),
-            clause: Cell::new("field list"),
+            clause: Cell::new("SELECT"),
         }
     }
 
@@ -250,6 +250,11 @@ impl<'a, 'c> Binder<'a, 'c> {
 impl<'s> Scope<'s> {
     pub(crate) fn within(up: Option<&'s Self>) -> Self {
         Self { up, ..Self::default() }
+    }
+
+    /// No table is in sight.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.tables.is_empty() && self.up.is_none_or(Self::is_bare)
     }
 
     pub(crate) fn common(&self, name: &str) -> Option<&Known> {

@@ -4,9 +4,11 @@ use super::query::Part;
 use super::{Binder, Grouping, Known, Scope, Typed};
 use crate::aggregate;
 use crate::ast::{self, Expr, Item, Order};
+use crate::catalog;
 use crate::error::Error;
 use crate::operator;
 use crate::plan::{Body, Column, Group, Node, Select, Sort};
+use crate::store::Kind;
 use crate::types::Type;
 use crate::value::Value;
 
@@ -66,16 +68,17 @@ impl Binder<'_, '_> {
         up: Option<&Scope<'_>>,
         known: &[Known],
     ) -> Result<Part, Error> {
+        let around = self.clause.get();
         let mut scope = Scope::within(up);
         scope.commons = known.to_vec();
         let (mut from, mut start) = (Vec::new(), 0);
         for item in &select.from {
-            self.clause.set("on clause");
+            self.clause.set("ON");
             let source = self.source(item, &mut scope, start)?;
             start += source.width;
             from.push(source);
         }
-        self.clause.set("where clause");
+        self.clause.set("WHERE");
         let filters = match &select.filter {
             None => Vec::new(),
             Some(filter) => {
@@ -93,15 +96,15 @@ impl Binder<'_, '_> {
                 parts.into_iter().map(|node| (needs(&node), node)).collect()
             }
         };
-        self.clause.set("group statement");
+        self.clause.set("GROUP BY");
         self.group(select, order, &scope)?;
-        self.clause.set("field list");
+        self.clause.set("SELECT");
         let (mut out, mut columns) = (Vec::new(), Vec::new());
         for item in &select.items {
             self.item(item, &scope, &mut out, &mut columns)?;
         }
         let seen = out.len();
-        self.clause.set("having clause");
+        self.clause.set("HAVING");
         let having = match &select.having {
             Some(having) if self.is_mysql() => {
                 let having = named(having, &select.items);
@@ -110,7 +113,7 @@ impl Binder<'_, '_> {
             Some(having) => Some(self.condition(having, &scope, "HAVING")?),
             None => None,
         };
-        self.clause.set("order clause");
+        self.clause.set("ORDER BY");
         let mut sorted = Vec::new();
         for one in order {
             let at = self.sort_place(&one.expr, &select.items, &scope, &columns, &mut out, seen)?;
@@ -125,7 +128,7 @@ impl Binder<'_, '_> {
         for expr in &select.distinct_on {
             distinct_on.push(self.sort_place(expr, &select.items, &scope, &columns, &mut out, seen)?);
         }
-        self.clause.set("field list");
+        self.clause.set(around);
         let group = scope.grouping.borrow_mut().take().map(|grouping| Group {
             keys: grouping.keys.into_iter().map(|(_, typed)| typed.node).collect(),
             aggregates: grouping.aggregates,
@@ -256,11 +259,36 @@ impl Binder<'_, '_> {
                     _ => None,
                 };
                 let (table, place) = own.unwrap_or((0, 0));
+                let name = match own {
+                    // What a view gives goes by the view's own name for it, whatever the case it is asked for in.
+                    Some((table, place)) if alias.is_none() && self.is_mysql() => {
+                        self.name_in_view(table, place).unwrap_or(name)
+                    }
+                    _ => name,
+                };
                 columns.push(super::from::column(&name, typed.ty, typed.modifier, table, place));
                 out.push(typed);
                 Ok(())
             }
         }
+    }
+}
+
+impl Binder<'_, '_> {
+    /// The name a view has for one of its columns, in MySQL.
+    fn name_in_view(&self, table: u32, place: i16) -> Option<String> {
+        let at = usize::try_from(place).ok()?.checked_sub(1)?;
+        if let Some(own) = catalog::of_mysql().iter().find(|listed| listed.oid == table) {
+            let view = own.schema == "mysql" && own.kind == "v";
+            return own.columns.get(at).filter(|_| view).map(|(name, _)| (*name).to_owned());
+        }
+        let found = self
+            .cx
+            .with_database(|database| match &database.relations.get(&table)?.kind {
+                Kind::View { columns, .. } => columns.get(at).map(|column| column.name.clone()),
+                _ => None,
+            });
+        found.flatten()
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Binder, Scope, Typed};
 use crate::ast::{Expr, Item, Order};
 use crate::dialect::Dialect;
 use crate::error::Error;
-use crate::plan::{Column, Sort};
+use crate::plan::{Column, Node, Sort};
 
 // === impl Binder ===
 
@@ -46,6 +46,30 @@ impl Binder<'_, '_> {
     }
 }
 
+// === impl Binder, for rows that are not put out ===
+
+impl Binder<'_, '_> {
+    /// What rows of the scope are sorted by, and how.
+    pub(crate) fn ordered(&self, order: &[Order], scope: &Scope<'_>) -> Result<(Vec<Node>, Vec<Sort>), Error> {
+        let both = order.iter().enumerate().map(|(at, one)| {
+            let typed = self.known(self.expr(&one.expr, scope)?)?;
+            let typed = if self.is_mysql() && typed.ty.is_text() {
+                self.folded(typed)
+            } else {
+                typed
+            };
+            let sort = Sort {
+                at,
+                descending: one.descending,
+                nulls_first: one.nulls_first.unwrap_or(one.descending),
+            };
+            Ok((typed.node, sort))
+        });
+        let both = both.collect::<Result<Vec<_>, Error>>()?;
+        Ok(both.into_iter().unzip())
+    }
+}
+
 /// A column put out, by number or name.
 fn place_of(expr: &Expr, columns: &[Column], dialect: Dialect) -> Result<Option<usize>, Error> {
     match expr {
@@ -79,7 +103,9 @@ pub(super) fn sorts(order: &[Order], columns: &[Column], dialect: Dialect) -> Re
         None => match &one.expr {
             Expr::Column(path, _) => {
                 let name = path.last().map_or("", String::as_str);
-                Err(Error::new("42703", format!("column \"{name}\" does not exist")))
+                let mut error = Error::new("42703", format!("column \"{name}\" does not exist"));
+                error.context = dialect.is_mysql().then(|| "ORDER BY".to_owned());
+                Err(error)
             }
             _ => Err(Error::new("0A000", "invalid UNION/INTERSECT/EXCEPT ORDER BY clause")
                 .detail("Only result column names can be used, not expressions or functions.")

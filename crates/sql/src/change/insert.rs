@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::returning::{give, returning};
 use super::rule::{Taken, demand};
-use super::{Changed, assigned, columns_of, default_of, full, places, table_of};
+use super::{Changed, assigned, blamed, columns_of, default_of, full, places, table_of};
 use crate::ast::{Body, Expr, Item, Path, Query, Source};
 use crate::bind::{Binder, Scope, Typed};
 use crate::error::Error;
@@ -37,7 +37,8 @@ pub(crate) fn insert(binder: &Binder<'_, '_>, insert: &Insert<'_>) -> Result<Cha
 pub(crate) fn prepared(binder: &Binder<'_, '_>, insert: &Insert<'_>) -> Result<Vec<Row>, Error> {
     let relation = table_of(binder, insert.table)?;
     let columns = columns_of(&relation);
-    let places = places(&relation, insert.columns)?;
+    binder.clause.set("INSERT INTO");
+    let places = places(&relation, insert.columns).map_err(|error| binder.in_clause(error))?;
     let defaults: Vec<Node> = columns
         .iter()
         .map(|column| default_of(binder, column))
@@ -46,14 +47,14 @@ pub(crate) fn prepared(binder: &Binder<'_, '_>, insert: &Insert<'_>) -> Result<V
         Source::Defaults => vec![Vec::new()],
         Source::Query(query) => match &query.body {
             Body::Values(rows) if query.order.is_empty() && query.limit.is_none() && query.with.is_empty() => {
-                values(binder, columns, &places, rows)?
+                values(binder, &relation, &places, rows)?
             }
             _ => queried(binder, columns, &places, query)?,
         },
     };
     let none = Env { row: &[], up: None };
     let mut rows: Vec<Row> = Vec::with_capacity(lines.len());
-    for line in lines {
+    for (number, line) in lines.into_iter().enumerate() {
         let mut row = Vec::with_capacity(columns.len());
         for (at, default) in defaults.iter().enumerate() {
             let given = places.iter().position(|place| *place == at).and_then(|at| line.get(at));
@@ -61,7 +62,8 @@ pub(crate) fn prepared(binder: &Binder<'_, '_>, insert: &Insert<'_>) -> Result<V
             if binder.is_mysql() && given.is_none() {
                 crate::mysql::table::defaulted(&columns[at])?;
             }
-            let value = eval(binder.cx, given.unwrap_or(default), &none)?;
+            let value = eval(binder.cx, given.unwrap_or(default), &none)
+                .map_err(|error| blamed(binder, &relation, &columns[at], number + 1, error))?;
             row.push(if binder.is_mysql() && given.is_some() {
                 crate::mysql::table::counted(binder.cx, &columns[at], value)?
             } else {
@@ -170,18 +172,27 @@ fn too_many(more: bool) -> Error {
 
 fn values(
     binder: &Binder<'_, '_>,
-    columns: &[store::Column],
+    relation: &Relation,
     places: &[usize],
     rows: &[Vec<Expr>],
 ) -> Result<Vec<Line>, Error> {
+    let columns = columns_of(relation);
     let scope = Scope::default();
-    let lines = rows.iter().map(|row| {
-        if row.len() > places.len() {
-            return Err(too_many(true));
+    binder.clause.set("VALUES");
+    let lines = rows.iter().enumerate().map(|(number, row)| {
+        // MySQL wants as many as there are columns, or none.
+        let few = binder.is_mysql() && !row.is_empty() && row.len() < places.len();
+        if row.len() > places.len() || few {
+            let mut error = too_many(!few);
+            error.context = binder.is_mysql().then(|| format!("row {}", number + 1));
+            return Err(error);
         }
         let line = row.iter().zip(places).map(|(expr, at)| match expr {
             Expr::Default => Ok(None),
-            expr => assigned(binder, binder.expr(expr, &scope)?, &columns[*at]).map(Some),
+            expr => {
+                let node = assigned(binder, binder.expr(expr, &scope)?, &columns[*at]).map(Some);
+                node.map_err(|error| blamed(binder, relation, &columns[*at], number + 1, error))
+            }
         });
         line.collect()
     });
@@ -195,8 +206,9 @@ fn queried(
     query: &Query,
 ) -> Result<Vec<Line>, Error> {
     let plan = binder.query_open(query, None, &[])?;
-    if plan.columns.len() > places.len() {
-        return Err(too_many(true));
+    let few = binder.is_mysql() && plan.columns.len() < places.len();
+    if plan.columns.len() > places.len() || few {
+        return Err(too_many(!few));
     }
     let types: Vec<Type> = plan.columns.iter().map(|column| column.ty).collect();
     let rows = exec::rows(binder.cx, &plan, None)?;
@@ -238,7 +250,11 @@ pub(crate) fn add(
         if table.rows.len() + added.len() > MOST_ROWS {
             return Err(full());
         }
+        let before = table.rows.len();
         Rc::make_mut(&mut table.rows).extend(added.iter().cloned());
+        if binder.is_mysql() {
+            crate::mysql::table::clustered(table, before);
+        }
     }
     Ok(added)
 }

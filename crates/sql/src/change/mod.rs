@@ -45,6 +45,16 @@ fn about(cx: &Cx<'_>, relation: &Relation, column: Option<&str>, constraint: Opt
     error
 }
 
+/// MySQL says which column of which row a value does not fit.
+fn blamed(binder: &Binder<'_, '_>, relation: &Relation, column: &store::Column, row: usize, error: Error) -> Error {
+    if !binder.is_mysql() || !error.code.starts_with("22") {
+        return error;
+    }
+    let mut error = about(binder.cx, relation, Some(&column.name), None, error);
+    error.context = Some(format!("row {row}"));
+    error
+}
+
 fn denied(relation: &Relation) -> Error {
     Error::new(
         "42501",
@@ -56,6 +66,13 @@ fn denied(relation: &Relation) -> Error {
 pub(crate) fn table_of(binder: &Binder<'_, '_>, path: &Path) -> Result<Rc<Relation>, Error> {
     let cx = binder.cx;
     if let Some(listed) = catalog::listed(cx, path.schema.as_deref(), &path.name) {
+        if let Some(error) = binder
+            .is_mysql()
+            .then(|| crate::mysql::grants::fixed(cx, listed))
+            .flatten()
+        {
+            return Err(error);
+        }
         let word = if listed.kind == "v" { "view" } else { "table" };
         return Err(Error::new(
             "42501",

@@ -50,6 +50,12 @@ const ENGINES: [(&str, &str, &str, &str); 7] = [
     ("PERFORMANCE_SCHEMA", "YES", "Performance Schema", "NO"),
 ];
 
+/// The name of a collation, and of the character set it is of.
+pub(super) fn collation_of(id: u8) -> Option<(&'static str, &'static str)> {
+    let found = COLLATIONS.iter().find(|(_, _, known, _)| *known == i64::from(id));
+    found.map(|(collation, charset, ..)| (*collation, *charset))
+}
+
 /// The type of a column of the server's own tables, from how it is declared.
 pub(crate) fn type_of(declared: &str) -> Type {
     let word = declared.split(['(', ' ']).next().unwrap_or("");

@@ -250,7 +250,7 @@ impl Binder<'_, '_> {
         let typed = self.counted(typed);
         let to = column.ty;
         let text = typed.ty.is_text() || typed.ty == Type::UNKNOWN;
-        let strict = text && (to.is_number() || to.is_date());
+        let strict = (text && (to.is_number() || to.is_date())) || (typed.ty.is_number() && to.is_number());
         let typed = if typed.ty == to || is_null(&typed) || strict {
             typed
         } else {

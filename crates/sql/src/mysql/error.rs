@@ -24,6 +24,8 @@ const STATES: &[(u32, &str)] = &[
     (1065, "42000"),
     (1066, "42000"),
     (1109, "42S02"),
+    (1111, "HY000"),
+    (1133, "28000"),
     (1136, "21S01"),
     (1142, "42000"),
     (1146, "42S02"),
@@ -40,7 +42,9 @@ const STATES: &[(u32, &str)] = &[
     (1452, "23000"),
     (1582, "42000"),
     (1690, "22003"),
+    (1698, "28000"),
     (1918, "22007"),
+    (4092, "42S02"),
 ];
 
 /// A refusal as the protocol tells it.
@@ -83,10 +87,15 @@ pub(super) fn told(cx: &Cx<'_>, text: &str, error: &Error) -> Refusal {
     }
     let named = |at: usize| error.message.split('"').nth(at * 2 + 1).unwrap_or("").to_owned();
     let schema = || cx.state.schema.borrow().clone().unwrap_or_default();
-    let clause = error.context.as_deref().unwrap_or("field list");
+    let qualified = |at: usize| match (named(at), schema()) {
+        (name, schema) if name.contains('.') || schema.is_empty() => name,
+        (name, schema) => format!("{schema}.{name}"),
+    };
+    let clause = clause(cx, error.context.as_deref().unwrap_or("SELECT"));
+    let row = row_of(error);
     match error.code {
         "42601" if error.message.starts_with("VALUES lists") || error.message.starts_with("INSERT has") => {
-            refusal(1136, "Column count doesn't match value count at row 1".into())
+            refusal(1136, format!("Column count doesn't match value count at {row}"))
         }
         "42601" if error.message.starts_with("subquery in FROM") => {
             refusal(1248, "Every derived table must have its own alias".into())
@@ -100,10 +109,25 @@ pub(super) fn told(cx: &Cx<'_>, text: &str, error: &Error) -> Refusal {
             "The used SELECT statements have a different number of columns".into(),
         ),
         "42601" | "54001" | "0A000" => syntax(cx, text, error.place),
-        "42P01" if error.message.starts_with("missing FROM") => refusal(1109, format!("Unknown table '{}'", named(0))),
+        "42P01" if error.message.starts_with("missing FROM") && error.context.is_some() => {
+            refusal(1109, format!("Unknown table '{}' in {clause}", named(0)))
+        }
+        "42P01" if error.message.starts_with("missing FROM") => {
+            let table = if cx.state.persona.dialect.is_mariadb() {
+                qualified(0)
+            } else {
+                named(0)
+            };
+            refusal(1051, format!("Unknown table '{table}'"))
+        }
+        "42P01" if error.message.starts_with("table \"") => refusal(1051, format!("Unknown table '{}'", qualified(0))),
+        "42P01" if error.message.starts_with("view \"") && cx.state.persona.dialect.is_mariadb() => {
+            refusal(4092, format!("Unknown VIEW: '{}'", qualified(0)))
+        }
+        "42P01" if error.message.starts_with("view \"") => refusal(1051, format!("Unknown table '{}'", qualified(0))),
         "42P01" => refusal(1146, format!("Table '{}' doesn't exist", named(0))),
         "42703" if error.message.contains("of relation") => {
-            refusal(1054, format!("Unknown column '{}' in 'field list'", named(0)))
+            refusal(1054, format!("Unknown column '{}' in '{clause}'", named(0)))
         }
         "42703" => {
             let name = error.message.strip_prefix("column ").unwrap_or("");
@@ -116,9 +140,21 @@ pub(super) fn told(cx: &Cx<'_>, text: &str, error: &Error) -> Refusal {
         "42P07" => refusal(1050, format!("Table '{}' already exists", named(0))),
         "42P10" => refusal(
             1054,
-            format!("Unknown column '{}' in 'order clause'", number_in(&error.message)),
+            format!(
+                "Unknown column '{}' in '{}'",
+                number_in(&error.message),
+                self::clause(
+                    cx,
+                    if error.message.starts_with("GROUP") {
+                        "GROUP BY"
+                    } else {
+                        "ORDER BY"
+                    }
+                )
+            ),
         ),
-        "42883" | "42704" => function(&error.message, &schema()),
+        "42803" => refusal(1111, "Invalid use of group function".into()),
+        "42883" | "42704" => function(cx, &error.message, &schema()),
         "3F000" => match error.message.split('"').nth(1) {
             Some(name) => refusal(1049, format!("Unknown database '{name}'")),
             None => refusal(1046, "No database selected".into()),
@@ -144,14 +180,14 @@ pub(super) fn told(cx: &Cx<'_>, text: &str, error: &Error) -> Refusal {
         "22001" => refusal(
             1406,
             format!(
-                "Data too long for column '{}' at row 1",
+                "Data too long for column '{}' at {row}",
                 error.column.as_deref().unwrap_or("")
             ),
         ),
         "22003" => refusal(
             1264,
             format!(
-                "Out of range value for column '{}' at row 1",
+                "Out of range value for column '{}' at {row}",
                 error.column.as_deref().unwrap_or("")
             ),
         ),
@@ -160,6 +196,21 @@ pub(super) fn told(cx: &Cx<'_>, text: &str, error: &Error) -> Refusal {
         "57014" => refusal(1317, "Query execution was interrupted".into()),
         "53100" | "53200" => refusal(1114, "The table is full".into()),
         _ => refusal(1105, "Unknown error".into()),
+    }
+}
+
+/// A part of a statement: MariaDB names it by its words, MySQL as it always did.
+fn clause<'a>(cx: &Cx<'_>, words: &'a str) -> &'a str {
+    if cx.state.persona.dialect.is_mariadb() {
+        return words;
+    }
+    match words {
+        "ON" => "on clause",
+        "WHERE" => "where clause",
+        "GROUP BY" => "group statement",
+        "HAVING" => "having clause",
+        "ORDER BY" => "order clause",
+        _ => "field list",
     }
 }
 
@@ -192,16 +243,20 @@ fn syntax(cx: &Cx<'_>, text: &str, place: Option<usize>) -> Refusal {
     )
 }
 
-fn function(message: &str, schema: &str) -> Refusal {
+fn function(cx: &Cx<'_>, message: &str, schema: &str) -> Refusal {
     let name = message.strip_prefix("function ").unwrap_or(message);
     let name = name.split('(').next().unwrap_or(name);
     if crate::mysql::function::TABLE.iter().any(|known| known.is_named(name))
         || crate::mysql::function::SHARED.contains(&name)
+        || ["concat", "coalesce", "greatest", "least"].contains(&name)
     {
         return Refusal::new(
             1582,
             format!("Incorrect parameter count in the call to native function '{name}'"),
         );
+    }
+    if schema.is_empty() && cx.state.persona.dialect.is_mariadb() {
+        return Refusal::new(1305, format!("FUNCTION {name} does not exist"));
     }
     if schema.is_empty() {
         return Refusal::new(1046, "No database selected");
@@ -237,6 +292,15 @@ fn duplicate(cx: &Cx<'_>, error: &Error) -> Refusal {
     )
 }
 
+/// Which of the rows it is about, as it was told with a value that does not fit.
+fn row_of(error: &Error) -> &str {
+    error
+        .context
+        .as_deref()
+        .filter(|told| told.starts_with("row "))
+        .unwrap_or("row 1")
+}
+
 fn incorrect(cx: &Cx<'_>, error: &Error) -> Refusal {
     let value = error
         .message
@@ -251,13 +315,15 @@ fn incorrect(cx: &Cx<'_>, error: &Error) -> Refusal {
     } else {
         (1366, "integer")
     };
-    let schema = cx.state.schema.borrow().clone().unwrap_or_default();
+    let current = cx.state.schema.borrow();
+    let schema = error.schema.as_deref().or(current.as_deref()).unwrap_or("");
+    let row = row_of(error);
     let (table, column) = (
         error.table.as_deref().unwrap_or(""),
         error.column.as_deref().unwrap_or(""),
     );
     Refusal::new(
         number,
-        format!("Incorrect {kind} value: '{value}' for column `{schema}`.`{table}`.`{column}` at row 1"),
+        format!("Incorrect {kind} value: '{value}' for column `{schema}`.`{table}`.`{column}` at {row}"),
     )
 }

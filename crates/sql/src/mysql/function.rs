@@ -12,7 +12,7 @@ use super::reckon::{
     apart, base64, before, both, client, coerce_bytes, crc32, formatted, keep, kept, load, mid, now, one, part, place,
     span, stamp, system, time, today, unbase64, xpath,
 };
-use super::{coerce, output};
+use super::{coerce, output, reckon};
 
 const T: Type = Type::TEXT;
 const I: Type = Type::INT8;
@@ -95,11 +95,19 @@ pub(crate) const TABLE: &[Function] = &[
     }),
     function("current_role", &[], T, |_, _| Ok(Value::Null)),
     function("connection_id", &[], I, |cx, _| Ok(cx.state.persona.pid.into())),
-    function("last_insert_id", &[], I, |cx, _| Ok(cx.state.inserted.get().into())),
+    function("last_insert_id", &[], I, |cx, _| {
+        Ok(cx.state.last_inserted.get().into())
+    }),
     function("row_count", &[], I, |cx, _| Ok(cx.state.changed.get().into())),
     function("found_rows", &[], I, |cx, _| Ok(cx.state.found.get().into())),
-    function("charset", &[ANY], T, |_, _| Ok("utf8mb4".into())).lenient(),
-    function("collation", &[ANY], T, |_, _| Ok("utf8mb4_general_ci".into())).lenient(),
+    function("charset", &[ANY], T, |cx, _| {
+        Ok(reckon::connection(cx, "character_set_connection"))
+    })
+    .lenient(),
+    function("collation", &[ANY], T, |cx, _| {
+        Ok(reckon::connection(cx, "collation_connection"))
+    })
+    .lenient(),
     function("now", &[], S, |cx, _| Ok(now(cx))),
     function("now", &[I], S, |cx, _| Ok(Value::Stamp(cx.state.began.get()))),
     function("sysdate", &[], S, |cx, _| Ok(now(cx))),

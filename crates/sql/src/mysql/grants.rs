@@ -1,7 +1,9 @@
 //! Accounts and what they may do.
 
+use super::error::refuse;
 use crate::catalog::Rows;
 use crate::cx::Cx;
+use crate::error::Error;
 use crate::store::Role;
 use crate::value::Value;
 
@@ -154,4 +156,26 @@ pub(super) fn accounts(cx: &Cx<'_>, rows: &mut Rows<'_>) {
         let flag = if role.superuser { "Y" } else { "N" };
         rows.add_flagged(named, |name| name.ends_with("_priv"), flag.into());
     }
+}
+
+/// Why a table of the server's own is not changed; none where it is refused as any other is.
+pub(crate) fn fixed(cx: &Cx<'_>, listed: &crate::catalog::Listed) -> Option<Error> {
+    match (listed.schema, listed.kind) {
+        ("information_schema", _) => Some(access(cx, listed.schema)),
+        ("mysql", "v") => Some(refuse(
+            1356,
+            format!(
+                "View 'mysql.{}' references invalid table(s) or column(s) or function(s) or definer/invoker of view lack rights to use them",
+                listed.name
+            ),
+        )),
+        _ => None,
+    }
+}
+
+pub(super) fn access(cx: &Cx<'_>, name: &str) -> Error {
+    refuse(
+        1044,
+        format!("Access denied for user '{}'@'%' to database '{name}'", user(cx)),
+    )
 }

@@ -39,7 +39,7 @@ pub(crate) fn tokens(text: &str, version: u32, mariadb: bool) -> Vec<Token> {
         let kind = if sound { lexer.token() } else { Some(Kind::End) };
         let Some(kind) = kind else {
             all.push(Token {
-                kind: Kind::Op("\0".into()),
+                kind: Kind::Sign("\0"),
                 from,
                 to: text.len(),
             });
@@ -53,6 +53,19 @@ pub(crate) fn tokens(text: &str, version: u32, mariadb: bool) -> Vec<Token> {
             return all;
         }
     }
+}
+
+/// How many parameters the first statement of a text has.
+pub(crate) fn params(text: &str, dialect: crate::dialect::Dialect) -> usize {
+    let crate::dialect::Dialect::Mysql { version, mariadb } = dialect else {
+        return 0;
+    };
+    let all = tokens(text, version, mariadb);
+    let first = all.split(|token| token.kind == Kind::Sign(";")).next().unwrap_or(&[]);
+    first
+        .iter()
+        .filter(|token| matches!(token.kind, Kind::Param(_)))
+        .count()
 }
 
 fn is_word(c: char) -> bool {
@@ -404,7 +417,7 @@ mod tests {
     #[test]
     fn what_has_no_end_ends_in_a_token_that_fits_nowhere() {
         for text in ["'x", "`x", "\"x", "x'4", "{"] {
-            assert_eq!(kinds(text), [Kind::Op("\0".into())], "{text}");
+            assert_eq!(kinds(text), [Kind::Sign("\0")], "{text}");
         }
     }
 

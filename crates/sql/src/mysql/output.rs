@@ -106,7 +106,8 @@ fn span(value: &Value) -> Vec<u8> {
     let micros = match value {
         Value::Time(micros) => *micros,
         Value::Interval(interval) => interval.micros,
-        _ => 0,
+        // A time of day is kept as it was written.
+        value => text(Type::TEXT, value).map_or(0, |shown| written(&String::from_utf8_lossy(&shown))),
     };
     if micros == 0 {
         return vec![0];
@@ -120,6 +121,15 @@ fn span(value: &Value) -> Vec<u8> {
         (seconds % 60) as u8,
     ]);
     out
+}
+
+/// Microseconds of `-10:11:12.5`; none where it is no time.
+fn written(text: &str) -> i64 {
+    let (sign, text) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
+    let mut parts = text.split(':').map(|part| part.parse::<f64>().unwrap_or(0.0));
+    let mut part = || parts.next().unwrap_or(0.0);
+    let seconds = part() * 3600.0 + part() * 60.0 + part();
+    sign * (seconds * SECOND as f64) as i64
 }
 
 /// Bytes after their length.

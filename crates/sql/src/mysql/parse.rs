@@ -1,6 +1,6 @@
 //! Statements and expressions only MySQL has.
 
-use crate::ast::{Expr, Lines, Mysql, Path, Source, Statement};
+use crate::ast::{Expr, Limited, Lines, Mysql, Path, Source, Statement};
 use crate::error::Error;
 use crate::lex::Kind;
 use crate::parse::Parser;
@@ -44,6 +44,7 @@ impl Parser<'_> {
             "set" => self.mysql_set(),
             "create" => self.mysql_create(),
             "alter" => self.mysql_alter(),
+            "drop" if self.is_word(1, "prepare") => self.mysql_deallocate(),
             "drop" => self.mysql_drop(),
             "rename" => self.mysql_rename(),
             "truncate" => {
@@ -54,13 +55,26 @@ impl Parser<'_> {
             "load" => self.mysql_load(),
             "grant" | "revoke" => self.mysql_grant(),
             "flush" | "reset" | "purge" | "install" | "uninstall" | "optimize" | "repair" | "check" | "checksum"
-            | "cache" | "change" | "stop" | "analyze" | "handler" | "call" | "prepare" | "execute" | "deallocate"
-            | "signal" | "xa" | "help" | "binlog" => {
+            | "cache" | "change" | "stop" | "analyze" | "handler" | "signal" | "xa" | "help" | "binlog" => {
                 self.advance();
                 self.skip_statement()?;
                 Ok(Statement::Accepted("OK", Vec::new()))
             }
             "lock" | "unlock" => self.mysql_lock(),
+            "call" => {
+                self.advance();
+                let path = self.path()?;
+                self.skip_statement()?;
+                own(Mysql::Call(path))
+            }
+            "prepare" => {
+                self.advance();
+                let name = self.label()?;
+                self.need_word("from")?;
+                own(Mysql::Prepare(name, self.expr()?))
+            }
+            "execute" => self.mysql_execute(),
+            "deallocate" => self.mysql_deallocate(),
             "kill" => {
                 self.advance();
                 let _ = self.word("connection") || self.word("query");
@@ -276,13 +290,14 @@ impl Parser<'_> {
         self.need_word("set")?;
         let set = self.list(Self::mysql_assignment)?;
         let filter = self.filter()?;
-        self.mysql_limited()?;
+        let limited = self.mysql_limited()?;
         Ok(Statement::Update {
             table,
             alias,
             set,
             from: Vec::new(),
             filter,
+            limited,
             returning: Vec::new(),
         })
     }
@@ -294,25 +309,27 @@ impl Parser<'_> {
         let table = self.path()?;
         let alias = self.bare_alias();
         let filter = self.filter()?;
-        self.mysql_limited()?;
+        let limited = self.mysql_limited()?;
         Ok(Statement::Delete {
             table,
             alias,
             using: Vec::new(),
             filter,
+            limited,
             returning: Vec::new(),
         })
     }
 
-    /// ORDER BY and LIMIT of what changes rows: all that match are changed here.
-    fn mysql_limited(&mut self) -> Result<(), Error> {
+    /// ORDER BY and LIMIT of what changes rows.
+    fn mysql_limited(&mut self) -> Result<Limited, Error> {
+        let mut limited = Limited::default();
         if self.words(&["order", "by"]) {
-            self.list(Self::order_item)?;
+            limited.order = self.list(Self::order_item)?;
         }
         if self.word("limit") {
-            self.expr()?;
+            limited.limit = Some(self.expr()?);
         }
-        Ok(())
+        Ok(limited)
     }
 
     fn mysql_set(&mut self) -> Result<Statement, Error> {

@@ -20,6 +20,11 @@ pub(super) fn kept(cx: &Cx<'_>, name: &str) -> Value {
     kept.get(&name.to_lowercase()).map_or(Value::Null, coerce::words)
 }
 
+/// What the text of this connection is in.
+pub(super) fn connection(cx: &Cx<'_>, name: &str) -> Value {
+    variables::value(cx.state, name).unwrap_or_default().into()
+}
+
 /// Variables one session keeps.
 const MOST_KEPT: usize = 500;
 

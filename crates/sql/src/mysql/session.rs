@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::column::{self, Described};
 use super::error::{Refusal, told};
+use super::prepared::{Named, WITHIN};
 use super::statement;
 use crate::ast::{Mysql, Statement};
 use crate::bind::Binder;
@@ -25,19 +26,20 @@ pub enum Outcome {
     },
     Done {
         affected: u64,
+        /// How many rows were meant, changed or not.
+        matched: u64,
         inserted: u64,
         info: String,
     },
     /// The client is to send this file of its own: [`Client::sent`].
-    Local {
-        path: String,
-    },
+    Local { path: String },
 }
 
 pub struct Client {
     session: Session,
     /// The LOAD that waits for the client's file.
     loading: Option<Parsed>,
+    pub(super) named: Named,
 }
 
 /// A statement kept for later, with how many parameters it has.
@@ -48,6 +50,14 @@ pub struct Kept {
     pub columns: Vec<Described>,
 }
 
+// === impl Kept ===
+
+impl Kept {
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+}
+
 // === impl Client ===
 
 impl Client {
@@ -56,12 +66,25 @@ impl Client {
         Some(Self {
             session: Session::new(cluster, persona, user, crate::store::MYSQL)?,
             loading: None,
+            named: Named::default(),
         })
     }
 
     /// The database at hand.
     pub fn schema(&self) -> Option<String> {
         self.session.state().schema.borrow().clone()
+    }
+
+    /// The client speaks by this collation, as its greeting has it; the server's own stays where it is unknown.
+    pub fn speaks(&mut self, collation: u8) {
+        let Some((collation, charset)) = super::catalog::collation_of(collation) else {
+            return;
+        };
+        let mut settings = self.session.state().settings.borrow_mut();
+        for name in ["client", "connection", "results"] {
+            settings.insert(format!("character_set_{name}"), charset.to_owned());
+        }
+        settings.insert("collation_connection".into(), collation.to_owned());
     }
 
     pub fn in_transaction(&self) -> bool {
@@ -83,7 +106,7 @@ impl Client {
             .map(|kept| kept.columns)
     }
 
-    fn with<T>(
+    pub(super) fn with<T>(
         &self,
         host: &dyn Host,
         text: &str,
@@ -117,6 +140,9 @@ impl Client {
         parsed: Parsed,
         params: Vec<Value>,
     ) -> Result<Outcome, Refusal> {
+        if let Some(outcome) = self.about_prepared(host, text, &parsed.statement)? {
+            return Ok(outcome);
+        }
         self.session.state().inserted.set(0);
         let types: Vec<Type> = params.iter().map(of_value).collect();
         let answer = self.session.execute(host, text, &parsed, (&types, params));
@@ -153,7 +179,9 @@ impl Client {
         let state = self.session.state();
         let info = match statement {
             Statement::Insert { .. } if count > 1 => format!("Records: {count}  Duplicates: 0  Warnings: 0"),
-            Statement::Update { .. } => format!("Rows matched: {count}  Changed: {count}  Warnings: 0"),
+            Statement::Update { .. } => {
+                format!("Rows matched: {}  Changed: {count}  Warnings: 0", state.matched.get())
+            }
             Statement::CreateTable { query: Some(_), .. } => format!("Records: {count}  Duplicates: 0  Warnings: 0"),
             Statement::AlterTable { .. } => "Records: 0  Duplicates: 0  Warnings: 0".to_owned(),
             Statement::Mysql(own) if matches!(**own, Mysql::Load { .. }) => {
@@ -162,8 +190,16 @@ impl Client {
             _ => String::new(),
         };
         state.changed.set(count as i64);
+        if state.inserted.get() != 0 {
+            state.last_inserted.set(state.inserted.get());
+        }
+        let matched = match statement {
+            Statement::Update { .. } => u64::try_from(state.matched.get()).unwrap_or(count),
+            _ => count,
+        };
         Outcome::Done {
             affected: count,
+            matched,
             inserted: u64::try_from(state.inserted.get()).unwrap_or(0),
             info,
         }
@@ -218,6 +254,14 @@ impl Client {
             Ok(None) => return Err(Refusal::new(1065, "Query was empty")),
             Err(error) => return self.with(host, text, |_| Err(error)),
         };
+        if let Statement::Mysql(own) = &parsed.statement
+            && matches!(
+                **own,
+                Mysql::Prepare(..) | Mysql::Execute(..) | Mysql::Immediate(..) | Mysql::Deallocate(_)
+            )
+        {
+            return Err(Refusal::new(1295, WITHIN));
+        }
         let (params, columns) = match self.session.describe(host, text, Some(&parsed), &[]) {
             Ok(described) => described,
             Err(error) => return self.with(host, text, |_| Err(error)),
@@ -226,7 +270,7 @@ impl Client {
         Ok(Kept {
             parsed,
             text: text.to_owned(),
-            params: params.len(),
+            params: params.len().max(super::lex::params(text, dialect)),
             columns,
         })
     }
@@ -241,6 +285,7 @@ impl Client {
         state.settings.borrow_mut().clear();
         state.variables.borrow_mut().clear();
         self.loading = None;
+        self.named.clear();
     }
 }
 

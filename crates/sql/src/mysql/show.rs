@@ -53,6 +53,24 @@ const LISTINGS: &[(&[&str], &str)] = &[
     (&["engine"], "engine"),
 ];
 
+/// Listings that are always given whole.
+const UNFILTERED: &[&str] = &[
+    "processlist",
+    "engines",
+    "engine",
+    "plugins",
+    "warnings",
+    "errors",
+    "nothing",
+    "binary logs",
+    "grants",
+    "privileges",
+    "create table",
+    "create view",
+    "create database",
+    "create user",
+];
+
 // === impl Parser ===
 
 impl Parser<'_> {
@@ -107,6 +125,9 @@ impl Parser<'_> {
             }
             "warnings" | "errors" if self.word("limit") => self.skip_statement()?,
             _ => {}
+        }
+        if UNFILTERED.contains(what) {
+            return Ok(Statement::Mysql(Box::new(Mysql::Show(show))));
         }
         if self.word("from") || self.word("in") {
             let schema = self.name()?;
@@ -284,15 +305,17 @@ pub(super) fn query(show: &Show, schema: Option<&str>) -> Result<Option<String>,
              ACTION_TIMING AS Timing, Created, sql_mode, Definer, character_set_client, collation_connection, \
              DATABASE_COLLATION AS `Database Collation`",
             "TRIGGERS",
-            "",
-        ),
+            &format!("TRIGGER_SCHEMA = {}", literal(within()?)),
+        )
+        .like("EVENT_OBJECT_TABLE"),
         "events" => Listing::of(
             "EVENT_SCHEMA AS Db, EVENT_NAME AS Name, Definer, TIME_ZONE AS `Time zone`, EVENT_TYPE AS Type, \
              EXECUTE_AT AS `Execute at`, INTERVAL_VALUE AS `Interval value`, INTERVAL_FIELD AS `Interval field`, Starts, Ends, \
              Status, Originator, character_set_client, collation_connection, DATABASE_COLLATION AS `Database Collation`",
             "EVENTS",
-            "",
-        ),
+            &format!("EVENT_SCHEMA = {}", literal(within()?)),
+        )
+        .like("EVENT_NAME"),
         "procedure" | "function" | "package" => Listing::of(
             "ROUTINE_SCHEMA AS Db, ROUTINE_NAME AS Name, ROUTINE_TYPE AS Type, Definer, LAST_ALTERED AS Modified, Created, \
              Security_type, ROUTINE_COMMENT AS Comment, character_set_client, collation_connection, \

@@ -13,7 +13,7 @@ use crate::eval::{Env, eval};
 use crate::exec;
 use crate::schema;
 use crate::session::Answer;
-use crate::store::Row;
+use crate::store::{Kind, Row};
 use crate::types::Type;
 use crate::value::Value;
 
@@ -83,7 +83,7 @@ pub(crate) fn carried_out(binder: &Binder<'_, '_>, statement: &Mysql) -> Result<
                 return Err(refuse(1007, format!("Can't create database '{name}'; database exists")));
             }
             if !cx.is_superuser() {
-                return Err(access(cx, name));
+                return Err(grants::access(cx, name));
             }
             schema::create::create_schema(cx, name, true)?;
             done(1)
@@ -92,7 +92,7 @@ pub(crate) fn carried_out(binder: &Binder<'_, '_>, statement: &Mysql) -> Result<
             let there = cx.with_database(|database| database.schema(name)).flatten();
             let Some(oid) = there.filter(|oid| *oid > crate::store::INFORMATION_SCHEMA) else {
                 if super::catalog::OWN.contains(&name.as_str()) {
-                    return Err(access(cx, name));
+                    return Err(grants::access(cx, name));
                 }
                 return if *if_exists {
                     done(0)
@@ -106,10 +106,12 @@ pub(crate) fn carried_out(binder: &Binder<'_, '_>, statement: &Mysql) -> Result<
             let mut count = 0;
             let mut cluster = cx.cluster.borrow_mut();
             if let Some(database) = cluster.by_oid_mut(cx.state.database) {
-                let before = database.relations.len();
+                let gone = database.relations.values().filter(|relation| relation.schema == oid);
+                count = gone
+                    .filter(|relation| matches!(relation.kind, Kind::Table(_) | Kind::View { .. }))
+                    .count();
                 database.relations.retain(|_, relation| relation.schema != oid);
                 database.schemas.retain(|schema| schema.oid != oid);
-                count = before - database.relations.len();
             }
             let mut current = cx.state.schema.borrow_mut();
             if current.as_deref() == Some(name) {
@@ -139,6 +141,15 @@ pub(crate) fn carried_out(binder: &Binder<'_, '_>, statement: &Mysql) -> Result<
             }
             Err(refuse(1094, format!("Unknown thread id: {id}")))
         }
+        Mysql::Call(path) => {
+            let current = cx.state.schema.borrow();
+            let schema = path.schema.as_deref().or(current.as_deref());
+            let schema = schema.ok_or_else(|| refuse(1046, "No database selected"))?;
+            Err(refuse(1305, format!("PROCEDURE {schema}.{} does not exist", path.name)))
+        }
+        Mysql::Prepare(..) | Mysql::Execute(..) | Mysql::Immediate(..) | Mysql::Deallocate(_) => {
+            Err(refuse(1295, super::prepared::WITHIN))
+        }
         Mysql::Do(all) => {
             for expr in all {
                 let typed = binder.expr(expr, &Scope::default())?;
@@ -147,13 +158,6 @@ pub(crate) fn carried_out(binder: &Binder<'_, '_>, statement: &Mysql) -> Result<
             done(0)
         }
     }
-}
-
-fn access(cx: &Cx<'_>, name: &str) -> Error {
-    refuse(
-        1044,
-        format!("Access denied for user '{}'@'%' to database '{name}'", grants::user(cx)),
-    )
 }
 
 pub(super) fn use_schema(cx: &Cx<'_>, name: &str) -> Result<(), Error> {
@@ -166,7 +170,7 @@ pub(super) fn use_schema(cx: &Cx<'_>, name: &str) -> Result<(), Error> {
     if cx.is_superuser() {
         return Err(refuse(1049, format!("Unknown database '{name}'")));
     }
-    Err(access(cx, &name))
+    Err(grants::access(cx, &name))
 }
 
 fn text(name: &str) -> crate::plan::Column {
@@ -272,7 +276,7 @@ fn created(cx: &Cx<'_>, path: &Path) -> Result<Answer, Error> {
                 vec![vec![relation.name.as_str().into(), line.into()]],
             );
         }
-        if let crate::store::Kind::View { text: body, .. } = &relation.kind {
+        if let Kind::View { text: body, .. } = &relation.kind {
             let line = format!(
                 "CREATE ALGORITHM=UNDEFINED DEFINER=`root`@`localhost` SQL SECURITY DEFINER VIEW {} AS {body}",
                 create::shown(&Path {
@@ -428,7 +432,11 @@ fn explain(binder: &Binder<'_, '_>, inner: &Statement) -> Result<Answer, Error> 
         text("Extra"),
     ];
     let extra = if table.is_null() { "No tables used" } else { "" };
-    let kind = if table.is_null() { Value::Null } else { "ALL".into() };
+    let (kind, count) = if table.is_null() {
+        (Value::Null, Value::Null)
+    } else {
+        ("ALL".into(), Value::Int(1))
+    };
     let row: Rc<[Value]> = Rc::from([
         Value::Int(1),
         "SIMPLE".into(),
@@ -438,7 +446,7 @@ fn explain(binder: &Binder<'_, '_>, inner: &Statement) -> Result<Answer, Error> 
         Value::Null,
         Value::Null,
         Value::Null,
-        Value::Int(1),
+        count,
         extra.into(),
     ]);
     Ok(Answer::Rows {

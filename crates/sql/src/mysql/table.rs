@@ -1,11 +1,13 @@
 //! Tables as MySQL writes them down.
 
+use std::cmp::Ordering;
 use std::fmt::Write as _;
+use std::rc::Rc;
 
 use crate::ast::Path;
 use crate::cx::Cx;
 use crate::error::Error;
-use crate::store::{Column, Database, DefaultValue, Kind, Relation, Rule, Table};
+use crate::store::{Column, Database, DefaultValue, Kind, Relation, Row, Rule, Table};
 use crate::types::Type;
 use crate::value::Value;
 
@@ -273,4 +275,39 @@ pub(crate) fn counted(cx: &Cx<'_>, column: &Column, value: Value) -> Result<Valu
         }
         value => Ok(value),
     }
+}
+
+/// Puts rows in the order of their primary key, where there is one, as InnoDB keeps them; those before that place are.
+pub(crate) fn clustered(table: &mut Table, before: usize) {
+    let primary = table.constraints.iter().find_map(|constraint| match &constraint.rule {
+        Rule::Unique {
+            columns, primary: true, ..
+        } => Some(columns.clone()),
+        _ => None,
+    });
+    let Some(columns) = primary else { return };
+    let by = |a: &Row, b: &Row| {
+        let mut orders = columns.iter().map(|at| a[*at].order(&b[*at]));
+        orders.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+    };
+    if !table.rows[before.saturating_sub(1)..].is_sorted_by(|a, b| by(a, b).is_le()) {
+        Rc::make_mut(&mut table.rows).sort_by(by);
+    }
+}
+
+/// What a key or a reference is called that nobody named; none of one that has no name.
+pub(crate) fn name_for(relation: &Relation, columns: &[String], end: &str) -> Option<String> {
+    let mut names: Box<dyn Iterator<Item = String> + '_> = match end {
+        "key" => {
+            let first = columns.first()?.clone();
+            Box::new(std::iter::once(first.clone()).chain((2..).map(move |n| format!("{first}_{n}"))))
+        }
+        "fkey" => Box::new((1..).map(|n| format!("{}_ibfk_{n}", relation.name))),
+        _ => return None,
+    };
+    let taken = |name: &str| {
+        let all = relation.table().map_or(&[][..], |table| &table.constraints);
+        all.iter().any(|constraint| constraint.name.eq_ignore_ascii_case(name))
+    };
+    names.find(|name| !taken(name))
 }

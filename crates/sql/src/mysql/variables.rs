@@ -47,7 +47,7 @@ fn own(state: &State) -> Vec<(&'static str, String)> {
         ("have_ssl", if mariadb { "DISABLED" } else { "YES" }.into()),
         ("hostname", host.clone()),
         ("innodb_version", release),
-        ("last_insert_id", state.inserted.get().to_string()),
+        ("last_insert_id", state.last_inserted.get().to_string()),
         (
             "log_error",
             if mariadb { "" } else { "/var/log/mysql/error.log" }.into(),

@@ -199,11 +199,12 @@ impl Parser<'_> {
             self.word("all");
         }
         let ends = matches!(self.kind(), Kind::End | Kind::Sign(";" | ")"));
-        if !ends
-            && !["from", "where", "union", "into"]
+        // MySQL gives nothing without being told what.
+        let bare = ends
+            || ["from", "where", "union", "into"]
                 .iter()
-                .any(|word| self.is_word(0, word))
-        {
+                .any(|word| self.is_word(0, word));
+        if self.is_mysql() || !bare {
             select.items = self.list(Self::item)?;
         }
         if self.is_mysql() && self.word("into") {
@@ -332,6 +333,9 @@ impl Parser<'_> {
                 let query = self.query()?;
                 self.need_sign(")")?;
                 let alias = self.alias()?;
+                if alias.name.is_none() && self.dialect.is_mariadb() {
+                    return Err(self.unexpected());
+                }
                 if alias.name.is_none() && !lateral {
                     return Err(self
                         .fail("42601", "subquery in FROM must have an alias", self.here())

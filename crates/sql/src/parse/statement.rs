@@ -1,7 +1,7 @@
 //! Statements that are no definitions.
 
 use super::Parser;
-use crate::ast::{CopyOptions, CopyTarget, Expr, Item, Path, Source, Statement};
+use crate::ast::{CopyOptions, CopyTarget, Expr, Item, Limited, Path, Source, Statement};
 use crate::error::Error;
 use crate::lex::Kind;
 
@@ -237,6 +237,7 @@ impl Parser<'_> {
             set,
             from,
             filter,
+            limited: Limited::default(),
             returning: self.returning()?,
         })
     }
@@ -264,6 +265,7 @@ impl Parser<'_> {
             alias,
             using,
             filter,
+            limited: Limited::default(),
             returning: self.returning()?,
         })
     }

@@ -30,6 +30,11 @@ pub(super) fn constrain(binder: &Binder<'_, '_>, table: u32, constraint: &ast::C
     let relation = relation_of(cx, table)?;
     let named = |columns: &[String], end: &str| {
         constraint.name.clone().unwrap_or_else(|| {
+            if binder.is_mysql()
+                && let Some(name) = crate::mysql::table::name_for(&relation, columns, end)
+            {
+                return name;
+            }
             let middle = if end == "pkey" {
                 String::new()
             } else {

@@ -59,7 +59,8 @@ pub(super) fn described(binder: &Binder<'_, '_>, statement: &Statement) -> Resul
             let relation = change::table_of(binder, table)?;
             // So that parameters have the types of the columns they go into.
             if let Source::Query(query) = source {
-                let places = change::places(&relation, columns)?;
+                binder.clause.set("INSERT INTO");
+                let places = change::places(&relation, columns).map_err(|error| binder.in_clause(error))?;
                 let types: Vec<Type> = places
                     .iter()
                     .filter_map(|at| relation.table().and_then(|table| table.columns.get(*at)))
@@ -74,23 +75,25 @@ pub(super) fn described(binder: &Binder<'_, '_>, statement: &Statement) -> Resul
             table,
             set,
             filter,
+            limited,
             returning,
             alias,
             ..
         } => {
             let relation = change::table_of(binder, table)?;
-            change::update::typed(binder, &relation, alias.as_deref(), set, filter.as_ref())?;
+            change::update::typed(binder, &relation, alias.as_deref(), set, (filter.as_ref(), limited))?;
             change::returning::returned(binder, &relation, returning)?
         }
         Statement::Delete {
             table,
             filter,
+            limited,
             returning,
             alias,
             ..
         } => {
             let relation = change::table_of(binder, table)?;
-            change::update::typed(binder, &relation, alias.as_deref(), &[], filter.as_ref())?;
+            change::update::typed(binder, &relation, alias.as_deref(), &[], (filter.as_ref(), limited))?;
             change::returning::returned(binder, &relation, returning)?
         }
         _ => None,

@@ -89,6 +89,7 @@ pub(super) fn carried_out(binder: &Binder<'_, '_>, statement: &Statement) -> Res
             set,
             from,
             filter,
+            limited,
             returning,
         } => {
             let update = Update {
@@ -97,6 +98,7 @@ pub(super) fn carried_out(binder: &Binder<'_, '_>, statement: &Statement) -> Res
                 set,
                 from,
                 filter: filter.as_ref(),
+                limited,
                 returning,
             };
             Ok(changed("UPDATE", change::update::update(binder, &update)?))
@@ -106,6 +108,7 @@ pub(super) fn carried_out(binder: &Binder<'_, '_>, statement: &Statement) -> Res
             alias,
             using,
             filter,
+            limited,
             returning,
         } => {
             let delete = Update {
@@ -114,6 +117,7 @@ pub(super) fn carried_out(binder: &Binder<'_, '_>, statement: &Statement) -> Res
                 set: &[],
                 from: using,
                 filter: filter.as_ref(),
+                limited,
                 returning,
             };
             Ok(changed("DELETE", change::delete::delete(binder, &delete)?))
@@ -138,6 +142,9 @@ pub(super) fn carried_out(binder: &Binder<'_, '_>, statement: &Statement) -> Res
         }
         Statement::Accepted(tag, tables) => {
             for path in tables {
+                if binder.is_mysql() && catalog::listed(cx, path.schema.as_deref(), &path.name).is_some() {
+                    continue;
+                }
                 cx.relation(path.schema.as_deref(), &path.name)
                     .ok_or_else(|| binder.missing(path).unplaced())?;
             }

@@ -132,6 +132,12 @@ fn what_is_no_client_is_refused_as_the_product_refuses_it() {
         ),
         (b"\x01\0\0\x01\0", b"\x16\0\0\x02\xff\x13\x04#08S01Bad handshake"),
         (b"\0\0\0\x01", b"\x16\0\0\x02\xff\x13\x04#08S01Bad handshake"),
+        // The flags of a client of before 4.1.
+        (b"\x04\0\0\x01AAAA", b"\x10\0\0\x02\xff\x13\x04Bad handshake"),
+        (
+            b"\r\n\r\n\0\r\nQUIT\n",
+            b"4\0\0\x01\xff\x6a\x04#HY000Proxy header is not accepted from 192.0.2.7",
+        ),
     ] {
         let mut talk = talk(true, Method::Native);
         said(&mut talk, b"");
@@ -139,6 +145,22 @@ fn what_is_no_client_is_refused_as_the_product_refuses_it() {
         assert_eq!(sent.escape_ascii().to_string(), wanted.escape_ascii().to_string());
         assert!(others.contains(&Do::Close));
     }
+}
+
+#[test]
+fn an_answer_longer_than_any_client_has_is_waited_for_and_not_kept() {
+    let mut talk = talk(true, Method::Native);
+    said(&mut talk, b"");
+    let (sent, others) = said(&mut talk, b"\xff\xff\xff\x01");
+    assert!(sent.is_empty() && others.is_empty());
+    let piece = vec![b'a'; 1 << 20];
+    for _ in 0..15 {
+        assert!(said(&mut talk, &piece).0.is_empty());
+        assert!(talk.held() < piece.len());
+    }
+    let (sent, others) = said(&mut talk, &piece);
+    assert_eq!(sent, b"\x16\0\0\x02\xff\x13\x04#08S01Bad handshake");
+    assert!(others.contains(&Do::Close));
 }
 
 #[test]

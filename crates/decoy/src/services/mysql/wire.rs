@@ -11,6 +11,8 @@ const WHOLE: usize = 0xff_ffff;
 
 /// What a client and a server can do.
 pub(super) mod can {
+    /// Rows an UPDATE meant are told, not those it changed.
+    pub(crate) const FOUND_ROWS: u32 = 2;
     pub(crate) const CONNECT_WITH_DB: u32 = 8;
     pub(crate) const LOCAL_FILES: u32 = 128;
     pub(crate) const PROTOCOL_41: u32 = 512;
@@ -41,7 +43,8 @@ pub(super) enum Front {
     Whole(Vec<u8>, u8),
     /// The number of the packet is not the one that is due.
     Unordered,
-    TooLong,
+    /// How many bytes that would be, with what is before them.
+    TooLong(usize),
 }
 
 /// The next packet, whose number is to be `due`, put together where it is in parts.
@@ -57,7 +60,7 @@ pub(super) fn packet(said: &mut Vec<u8>, due: u8, most: usize) -> Front {
         }
         let count = u32::from_le_bytes([a, b, c, 0]) as usize;
         if body.len() + count > most {
-            return Front::TooLong;
+            return Front::TooLong(at + 4 + count);
         }
         let Some(part) = said.get(at + 4..at + 4 + count) else {
             return Front::More;
@@ -101,8 +104,10 @@ impl Out {
     pub(super) fn error(&mut self, refusal: &Refusal) {
         let mut body = vec![0xff];
         body.extend(refusal.number.to_le_bytes());
-        body.push(b'#');
-        body.extend(refusal.state.bytes());
+        if !refusal.state.is_empty() {
+            body.push(b'#');
+            body.extend(refusal.state.bytes());
+        }
         body.extend(refusal.message.bytes().take(511));
         self.put(&body);
     }
@@ -217,7 +222,7 @@ mod tests {
         assert_eq!(packet(&mut said, 0, 10), Front::Whole(vec![7], 0));
         assert_eq!(said, [9]);
         assert_eq!(packet(&mut b"GET / HTTP".to_vec(), 1, 10), Front::Unordered);
-        assert_eq!(packet(&mut vec![11, 0, 0, 0], 0, 10), Front::TooLong);
+        assert_eq!(packet(&mut vec![11, 0, 0, 0], 0, 10), Front::TooLong(15));
     }
 
     #[test]

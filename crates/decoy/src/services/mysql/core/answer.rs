@@ -61,9 +61,17 @@ impl Talk {
         match outcome {
             Outcome::Done {
                 affected,
+                matched,
                 inserted,
                 info,
-            } => self.out.ok(0, (affected, inserted), self.status(client), &info),
+            } => {
+                let count = if self.capabilities & can::FOUND_ROWS != 0 {
+                    matched
+                } else {
+                    affected
+                };
+                self.out.ok(0, (count, inserted), self.status(client), &info);
+            }
             Outcome::Rows { columns, rows } => self.rows(client, &columns, &rows, binary),
             Outcome::Local { .. } => self.out.ok(0, (0, 0), self.status(client), ""),
         }

@@ -45,7 +45,7 @@ impl Method {
 // === impl Talk ===
 
 impl Talk {
-    fn is_mariadb(&self) -> bool {
+    pub(super) fn is_mariadb(&self) -> bool {
         matches!(self.persona.dialect, sql::Dialect::Mysql { mariadb: true, .. })
     }
 
@@ -86,7 +86,7 @@ impl Talk {
     /// The client's answer to the greeting.
     pub(super) fn answered(&mut self, host: &dyn Host, body: &[u8]) {
         let Some(capabilities) = Fields(body).long().filter(|_| body.len() >= 32) else {
-            return self.unshaken(body);
+            return self.unshaken(body, is_old(body));
         };
         if self.settings.tls && capabilities & can::SSL != 0 && !self.encrypted {
             // The client does not wait for an answer: its hello may be there already.
@@ -98,7 +98,7 @@ impl Talk {
         }
         self.capabilities = capabilities;
         let Some((answer, plugin)) = self.read_answer(body) else {
-            return self.unshaken(body);
+            return self.unshaken(body, is_old(body));
         };
         self.begin_login(host, &answer, &plugin);
     }
@@ -110,7 +110,8 @@ impl Talk {
         if capabilities & can::PROTOCOL_41 == 0 {
             return None;
         }
-        fields.bytes(5)?;
+        fields.long()?;
+        self.collation = fields.byte()?;
         fields.bytes(19)?;
         self.extended = fields.long()? & if capabilities & 1 == 0 { MARIADB_MORE } else { 0 };
         self.user = lossy(fields.text()?);
@@ -136,14 +137,16 @@ impl Talk {
         Some((answer, plugin))
     }
 
-    fn unshaken(&mut self, body: &[u8]) {
+    /// `old` speaks the protocol of before 4.1, which knows no states.
+    pub(super) fn unshaken(&mut self, body: &[u8], old: bool) {
         self.tell(Record::Broken {
             reason: "bad handshake".into(),
             data: body[..body.len().min(256)].to_vec(),
         });
+        let old = old && self.is_mariadb();
         self.die(&Refusal {
             number: 1043,
-            state: "08S01",
+            state: if old { "" } else { "08S01" },
             message: "Bad handshake".into(),
         });
     }
@@ -200,7 +203,7 @@ impl Talk {
 
     fn native(&mut self, host: &dyn Host, answer: &[u8]) {
         if !matches!(answer.len(), 0 | 20) {
-            return self.unshaken(answer);
+            return self.unshaken(answer, false);
         }
         let fits = self
             .stored()
@@ -286,13 +289,7 @@ impl Talk {
             attributes: self.attributes.clone(),
         });
         if !accepted {
-            let message = format!(
-                "Access denied for user '{}'@'{}' (using password: {})",
-                self.user,
-                self.persona.client_address,
-                if with { "YES" } else { "NO" }
-            );
-            return self.die(&Refusal::new(1045, message));
+            return self.die(&self.denied(with));
         }
         if self.settings.open && self.cluster.borrow().role(&self.user).is_none() {
             self.cluster.borrow_mut().add_role(&self.user, None);
@@ -301,6 +298,7 @@ impl Talk {
         let Some(mut client) = client else {
             return self.close();
         };
+        client.speaks(self.collation);
         let database = std::mem::take(&mut self.database);
         if !database.is_empty()
             && let Err(refusal) = client.use_schema(host, &database)
@@ -335,6 +333,11 @@ impl Talk {
         self.statements.clear();
         self.begin_login(host, &answer, &plugin);
     }
+}
+
+/// Whether the flags at the front are those of a client of before 4.1.
+fn is_old(body: &[u8]) -> bool {
+    matches!(body, [_, more, ..] if more & (can::PROTOCOL_41 >> 8) as u8 == 0)
 }
 
 /// Bytes without NUL; MariaDB takes them all from what is printable.

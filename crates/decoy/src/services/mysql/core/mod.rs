@@ -2,6 +2,7 @@
 
 mod answer;
 mod command;
+mod denied;
 mod login;
 mod prepared;
 
@@ -22,6 +23,9 @@ use super::wire::{self, Front, Out, status};
 
 /// Longest a client can have us wait.
 const MOST_SLEEP: f64 = 120.0;
+
+/// How what proxies say first begins, of either version.
+const PROXIED: [&[u8]; 2] = [b"PROX", b"\r\n\r\n"];
 
 /// How clients are to show who they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +72,8 @@ pub(super) struct Talk {
     capabilities: u32,
     extended: u32,
     scramble: [u8; 20],
+    /// What the client speaks by, as it said first.
+    collation: u8,
     pub(super) user: String,
     database: String,
     attributes: Vec<(String, String)>,
@@ -76,6 +82,8 @@ pub(super) struct Talk {
     rest: String,
     statements: Statements,
     queries: u64,
+    /// Bytes of an answer to the greeting that are let pass, being more than any client has to say.
+    passing: usize,
 }
 
 enum Stage {
@@ -105,6 +113,7 @@ impl Talk {
             capabilities: 0,
             extended: 0,
             scramble: [0; 20],
+            collation: 0,
             user: String::new(),
             database: String::new(),
             attributes: Vec::new(),
@@ -112,6 +121,7 @@ impl Talk {
             rest: String::new(),
             statements: Statements::default(),
             queries: 0,
+            passing: 0,
         }
     }
 
@@ -119,6 +129,12 @@ impl Talk {
         if !matches!(self.stage, Stage::Over) {
             self.said.extend_from_slice(bytes);
         }
+    }
+
+    /// Bytes that were said and wait.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.said.len()
     }
 
     pub(super) fn over_tls(&mut self) {
@@ -163,6 +179,11 @@ impl Talk {
                 self.with_client(|talk, client| talk.statement(host, client, &rest));
                 return true;
             }
+            Stage::Greeted if self.passing > 0 => return self.pass(),
+            Stage::Greeted if self.is_proxied() => {
+                self.refuse_proxy();
+                return true;
+            }
             // A command begins anew.
             Stage::Ready(_) => self.out.next = 0,
             _ => {}
@@ -183,7 +204,8 @@ impl Talk {
                     message: "Got packets out of order".into(),
                 });
             }
-            Front::TooLong => {
+            Front::TooLong(bytes) if matches!(self.stage, Stage::Greeted) => self.passing = bytes,
+            Front::TooLong(_) => {
                 self.broken("packet too long");
                 self.out.next = self.out.next.wrapping_add(1);
                 self.die(&Refusal {
@@ -194,6 +216,33 @@ impl Talk {
             }
         }
         true
+    }
+
+    /// Lets pass what is there of an answer that is too long; false while there is more of it.
+    fn pass(&mut self) -> bool {
+        let count = self.passing.min(self.said.len());
+        self.said.drain(..count);
+        self.passing -= count;
+        if self.passing > 0 {
+            return false;
+        }
+        self.out.next = self.out.next.wrapping_add(1);
+        self.unshaken(&[], false);
+        true
+    }
+
+    /// MariaDB knows what proxies say first, and takes it from none it was not told of.
+    fn is_proxied(&self) -> bool {
+        self.is_mariadb() && PROXIED.iter().any(|head| self.said.starts_with(head))
+    }
+
+    fn refuse_proxy(&mut self) {
+        self.broken("proxy header");
+        self.die(&Refusal {
+            number: 1130,
+            state: "HY000",
+            message: format!("Proxy header is not accepted from {}", self.persona.client_address),
+        });
     }
 
     fn message(&mut self, host: &dyn Host, body: &[u8]) {
