@@ -1,6 +1,9 @@
 //! The products our decoys claim to be, from Debian's own packages, in containers beside the grid.
 
-use anyhow::Result;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
 
 use crate::grid::{PASSWORD, ROOT_PASSWORD, USER};
 use crate::probe::Subject;
@@ -28,6 +31,51 @@ pub fn with_mail() -> Result<Subject> {
 /// MariaDB, with root let in from anywhere.
 pub fn with_data() -> Result<Subject> {
     start("e2e-genuine-data", "10.201.0.24", "data", DATA)
+}
+
+/// A Docker engine with nothing in it, beside the one the grid runs on. It ends when this is dropped.
+pub struct Engine {
+    child: Child,
+    pub subject: Subject,
+}
+
+/// On a loopback address, where no decky can reach it.
+const ENGINE: &str = "127.0.0.2";
+
+pub fn docker() -> Result<Engine> {
+    let folder = crate::grid::root().join("target/e2e/engine");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder)?;
+    let log = std::fs::File::create(folder.join("log"))?;
+    let mut command = Command::new("dockerd");
+    for (option, name) in [("--data-root", "data"), ("--exec-root", "exec"), ("--pidfile", "pid")] {
+        command.arg(option).arg(folder.join(name));
+    }
+    command.args(["--host", &format!("tcp://{ENGINE}:2375"), "--bridge=none"]);
+    command.args(["--iptables=false", "--ip-forward=false", "--ip-masq=false"]);
+    command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+    let engine = Engine {
+        child: command.spawn().context("dockerd")?,
+        subject: Subject {
+            host: ENGINE.into(),
+            user: USER.into(),
+            password: PASSWORD.into(),
+            hostname: "app-engine".into(),
+        },
+    };
+    tools::until("the genuine engine", Duration::from_secs(30), || {
+        let asked = tools::sh(&format!("curl -sf http://{ENGINE}:2375/_ping"))?;
+        Ok((asked.code == 0).then_some(()))
+    })?;
+    Ok(engine)
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // So that it ends what it started, too.
+        let _ = tools::sh(&format!("kill {}", self.child.id()));
+        let _ = self.child.wait();
+    }
 }
 
 fn start(name: &str, ip: &str, role: &str, setup: &str) -> Result<Subject> {

@@ -78,6 +78,17 @@ password = sunflower9
 
 [e2e-data.postgres]
 password = sunflower9
+
+[e2e-cloud]
+ip = 10.201.0.16
+services = ssh, docker_api, k8s
+distro = debian
+
+[e2e-cloud.ssh]
+users = root:toor-e2e, kim:sunflower9
+
+[e2e-cloud.docker_api]
+bait = no
 ";
 
 pub const USER: &str = "kim";
@@ -89,6 +100,7 @@ pub const APACHE: &str = "10.201.0.12";
 pub const VICTIM: &str = "10.201.0.13";
 pub const MAIL: &str = "10.201.0.14";
 pub const DATA: &str = "10.201.0.15";
+pub const CLOUD: &str = "10.201.0.16";
 
 /// The grid, up, with all workers running in one `decnet up`.
 pub fn grid() -> &'static Grid {

@@ -103,6 +103,18 @@ fn mysql_answers_as_mariadb() {
     compare("mysql", &ours, &genuine);
 }
 
+#[test]
+fn docker_answers_as_dockerd() {
+    grid();
+    // What other tests made is not what is compared.
+    let docker = format!("docker -H tcp://{}:2375", grid::CLOUD);
+    must(&format!(
+        "for one in $({docker} ps -aq); do {docker} rm -f $one; done; for one in $({docker} images -q); do {docker} rmi -f $one; done"
+    ))
+    .unwrap();
+    compare("docker", &decky(grid::CLOUD), &genuine::docker().unwrap().subject);
+}
+
 fn decky(host: &str) -> Subject {
     grid().subject(host).unwrap()
 }

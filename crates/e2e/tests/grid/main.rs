@@ -7,6 +7,7 @@
 )]
 
 mod attack;
+mod cloud;
 mod conformance;
 mod containment;
 mod data;

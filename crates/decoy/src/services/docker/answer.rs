@@ -269,9 +269,14 @@ fn container(
             return Err((400, "No exec command specified".to_owned()));
         }
     }
-    let one = store
-        .container(name)
-        .ok_or_else(|| (404, format!("No such container: {name}")))?;
+    let one = store.container(name).ok_or_else(|| {
+        let before = if rest == ["kill"] {
+            format!("Cannot kill container: {name}: ")
+        } else {
+            String::new()
+        };
+        (404, format!("{before}No such container: {name}"))
+    })?;
     let (id, running) = (one.id.clone(), matches!(one.status, Status::Running | Status::Paused));
     let stopped = || (409, format!("Container {id} is not running"));
     match (method, rest) {

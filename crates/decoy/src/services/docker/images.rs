@@ -313,6 +313,7 @@ fn missing(name: &str, inspected: bool) -> Fault {
             format!("no such image: {name}: No such image: {}", wanted.tagged()),
         ),
         Ok(wanted) => (404, format!("No such image: {}", wanted.tagged())),
+        Err((code, text)) if inspected => (code, format!("no such image: {name}: {text}")),
         Err(fault) => fault,
     }
 }
