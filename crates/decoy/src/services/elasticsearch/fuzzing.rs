@@ -5,11 +5,17 @@ use model::detail::Outcome;
 use super::super::database::company::Company;
 use super::bait;
 use super::node::{Node, Place, Release};
+use super::store::Store;
 use super::wire::{Came, Reader};
 
 const NOW: i64 = 1_700_000_000_000;
 /// Requests of one conversation that are looked at.
 const REQUESTS: usize = 64;
+
+thread_local! {
+    /// Made once: every conversation has a copy.
+    static BAIT: Store = bait::store(&Company::new([1; 32], ""), [2; 32], NOW);
+}
 
 /// Holds a conversation with what is said cut as given, then whole: what is answered is the same.
 pub fn conversation(pieces: &[&[u8]]) {
@@ -20,7 +26,7 @@ pub fn conversation(pieces: &[&[u8]]) {
 
 fn held(pieces: &[&[u8]]) -> Vec<u8> {
     let node = node(None);
-    let mut store = bait::store(&Company::new([1; 32], ""), [2; 32], NOW);
+    let mut store = BAIT.with(Store::clone);
     let (mut reader, mut sent, mut requests) = (Reader::default(), Vec::new(), 0);
     for piece in pieces {
         reader.feed(piece);

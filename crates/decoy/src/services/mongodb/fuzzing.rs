@@ -10,6 +10,12 @@ const NOW: i64 = 1_700_000_000_000;
 /// Messages of one conversation that are looked at.
 const MESSAGES: usize = 64;
 
+thread_local! {
+    /// Made once: every conversation has a copy.
+    static BAIT: Store = bait::store(&Company::new([1; 32], ""), "4.4", [2; 32], NOW)
+        .unwrap_or_else(|error| panic!("{error}"));
+}
+
 /// Holds a conversation with what is said cut as given, then whole: what is answered is the same.
 pub fn conversation(pieces: &[&[u8]]) {
     let cut = held(pieces);
@@ -44,6 +50,5 @@ pub(super) fn server(password: Option<&str>) -> (Server, Store) {
         distmod: "debian10".into(),
     };
     let server = Server::new(release, "app-db-01".into(), password.map(str::to_owned), [7; 32], NOW);
-    let store = bait::store(&Company::new([1; 32], ""), "4.4", [2; 32], NOW).unwrap_or_else(|error| panic!("{error}"));
-    (server, store)
+    (server, BAIT.with(Store::clone))
 }

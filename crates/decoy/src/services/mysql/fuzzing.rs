@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use sql::{Dialect, Persona};
+use sql::{Cluster, Dialect, Persona};
 
 use super::super::database::company::Company;
 use super::super::database::fuzzing::Nowhere;
@@ -12,6 +12,18 @@ use super::core::{Do, Method, Settings, Talk};
 
 /// Acts of one conversation that are looked at.
 const ACTS: usize = 4096;
+
+thread_local! {
+    /// Made once: every conversation has a copy.
+    static BAIT: Cluster = {
+        let bait = Bait {
+            seed: [1; 32],
+            company: &Company::new([1; 32], ""),
+            password: Some(""),
+        };
+        bait::cluster(&bait, &persona(), &Nowhere::new()).unwrap_or_else(|error| panic!("{error}"))
+    };
+}
 
 /// Before logging in, with what is said cut as given.
 pub fn stranger(pieces: &[&[u8]]) {
@@ -25,13 +37,7 @@ pub fn client(pieces: &[&[u8]]) {
 
 fn converse(pieces: &[&[u8]], inside: bool) {
     let host = Nowhere::new();
-    let persona = persona();
-    let bait = Bait {
-        seed: [1; 32],
-        company: &Company::new([1; 32], ""),
-        password: Some(""),
-    };
-    let cluster = bait::cluster(&bait, &persona, &host).unwrap_or_else(|error| panic!("{error}"));
+    let cluster = BAIT.with(Cluster::clone);
     let settings = Settings {
         method: if inside { Method::Native } else { Method::Sha2 },
         tls: true,
@@ -40,7 +46,7 @@ fn converse(pieces: &[&[u8]], inside: bool) {
         key: None,
         known: Rc::default(),
     };
-    let mut talk = Talk::new(settings, persona, Rc::new(RefCell::new(cluster)));
+    let mut talk = Talk::new(settings, persona(), Rc::new(RefCell::new(cluster)));
     // root, without a password, who may send several statements and files.
     let mut login = b"\0\0\0\x01\x85\xa2\x0b\0\0\0\0\x01\x2d".to_vec();
     login.extend([0; 23]);

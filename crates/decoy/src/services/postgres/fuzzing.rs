@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use sql::Persona;
+use sql::{Cluster, Persona};
 
 use super::super::database::company::Company;
 use super::super::database::fuzzing::Nowhere;
@@ -12,6 +12,19 @@ use super::core::{Do, Method, Settings, Talk};
 
 /// Acts of one conversation that are looked at.
 const ACTS: usize = 4096;
+
+thread_local! {
+    /// Made once: every conversation has a copy.
+    static BAIT: Cluster = {
+        let bait = Bait {
+            seed: [1; 32],
+            company: &Company::new([1; 32], ""),
+            password: Some("x"),
+            method: Method::Password,
+        };
+        bait::cluster(&bait, &persona(), &Nowhere::new()).unwrap_or_else(|error| panic!("{error}"))
+    };
+}
 
 /// Before logging in, with what is said cut as given.
 pub fn stranger(pieces: &[&[u8]]) {
@@ -25,29 +38,7 @@ pub fn client(pieces: &[&[u8]]) {
 
 fn converse(pieces: &[&[u8]], inside: bool) {
     let host = Nowhere::new();
-    let persona = Persona {
-        version: "15.18".into(),
-        number: 150_018,
-        built: "on x86_64".into(),
-        data_directory: "/data".into(),
-        config_directory: "/etc".into(),
-        port: 5432,
-        started: 0,
-        client_address: "192.0.2.7".into(),
-        client_port: 1,
-        server_address: "192.0.2.8".into(),
-        pid: 1,
-        locale: "C.UTF-8".into(),
-        dialect: Default::default(),
-        hostname: String::new(),
-    };
-    let bait = Bait {
-        seed: [1; 32],
-        company: &Company::new([1; 32], ""),
-        password: Some("x"),
-        method: Method::Password,
-    };
-    let cluster = bait::cluster(&bait, &persona, &host).unwrap_or_else(|error| panic!("{error}"));
+    let cluster = BAIT.with(Cluster::clone);
     let settings = Settings {
         over_tls: Method::Scram,
         plain: if inside { Method::Password } else { Method::Scram },
@@ -56,7 +47,7 @@ fn converse(pieces: &[&[u8]], inside: bool) {
         closed: false,
         secret: [2; 32],
     };
-    let mut talk = Talk::new(settings, persona, Rc::new(RefCell::new(cluster)));
+    let mut talk = Talk::new(settings, persona(), Rc::new(RefCell::new(cluster)));
     let login: &[u8] = b"\0\0\0\x17\0\x03\0\0user\0postgres\0\0p\0\0\0\x06x\0";
     let first: &[&[u8]] = if inside { &[login] } else { &[] };
     let mut acts = 0;
@@ -76,4 +67,23 @@ fn converse(pieces: &[&[u8]], inside: bool) {
         }
     }
     assert!(!inside || talk.is_in(), "the login failed");
+}
+
+fn persona() -> Persona {
+    Persona {
+        version: "15.18".into(),
+        number: 150_018,
+        built: "on x86_64".into(),
+        data_directory: "/data".into(),
+        config_directory: "/etc".into(),
+        port: 5432,
+        started: 0,
+        client_address: "192.0.2.7".into(),
+        client_port: 1,
+        server_address: "192.0.2.8".into(),
+        pid: 1,
+        locale: "C.UTF-8".into(),
+        dialect: Default::default(),
+        hostname: String::new(),
+    }
 }
