@@ -6,6 +6,7 @@ use campaign::expect::{Floors, Measure};
 use campaign::mixed::{Mix, mixed};
 use campaign::{Level, Record, Score, run};
 use cluster::{Profile, Settings};
+use proptest::prelude::*;
 use testkit::clusterers::{self, Clusterer};
 use testkit::corpora::{corpus, folder, rows};
 
@@ -177,18 +178,24 @@ fn the_order_of_arrival_changes_nothing() {
     }
 }
 
-#[test]
-fn moving_everything_by_ninety_days_changes_nothing() {
-    for profile in [Profile::Strict, Profile::Compat] {
-        for (name, ..) in FIXTURES {
-            let rows = rows(name, 0);
-            let mut later = rows.clone();
-            for visit in later.iter_mut().flat_map(|row| &mut row.activity.visits) {
-                visit.start += 90 * 86_400_000_000;
-                visit.end += 90 * 86_400_000_000;
-            }
+proptest! {
+    #[test]
+    fn moving_everything_by_any_time_changes_nothing(
+        fixture in 0..FIXTURES.len(),
+        seed in 0..SEEDS,
+        // Two hundred years either way, in microseconds.
+        by in -6_300_000_000_000_000_i64..6_300_000_000_000_000,
+    ) {
+        let name = FIXTURES[fixture].0;
+        let rows = rows(name, seed);
+        let mut moved = rows.clone();
+        for visit in moved.iter_mut().flat_map(|row| &mut row.activity.visits) {
+            visit.start += by;
+            visit.end += by;
+        }
+        for profile in [Profile::Strict, Profile::Compat] {
             let settings = Settings::new(profile);
-            assert_eq!(run(&rows, &settings), run(&later, &settings), "{name}");
+            prop_assert_eq!(run(&rows, &settings), run(&moved, &settings), "{}", name);
         }
     }
 }
