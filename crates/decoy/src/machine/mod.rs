@@ -47,6 +47,21 @@ impl Machine {
             .join(Path::new(absolute).strip_prefix("/").unwrap_or(Path::new(absolute)))
     }
 
+    /// What `/etc/os-release` has under that name, as `PRETTY_NAME`.
+    pub fn os_release(&self, name: &str) -> Option<String> {
+        let text = std::fs::read_to_string(self.path("/etc/os-release")).ok()?;
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        value.map(|value| value.trim_matches('"').to_owned())
+    }
+
+    /// The release of the kernel under it, as `6.1.0-28-amd64`.
+    pub fn kernel(&self) -> String {
+        nix::sys::utsname::uname().map_or_else(
+            |_| "6.1.0-28-amd64".to_owned(),
+            |names| names.release().to_string_lossy().into_owned(),
+        )
+    }
+
     /// 32 bytes that are this machine's for that purpose, for ever (`service/purpose`; decoys.md §3).
     pub fn draw(&self, purpose: &str) -> [u8; 32] {
         let seed = hex::decode(&self.spec.seed).unwrap_or_default();

@@ -50,10 +50,7 @@ impl Host for Here<'_> {
     }
 
     fn random(&self) -> u64 {
-        let bytes = uuid::Uuid::new_v4();
-        // The six fixed bits of such a number are not among these bytes' low halves.
-        let hash = Sha256::digest(bytes.as_bytes());
-        hash.iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+        random().iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
     }
 
     fn read(&self, path: &str) -> Result<Vec<u8>, FileError> {
@@ -104,15 +101,24 @@ pub(super) struct Teller {
 // === impl Teller ===
 
 impl Teller {
-    fn keep(&self, bytes: usize) -> bool {
-        self.kept.set(self.kept.get() + bytes);
-        self.kept.get() <= KEPT
+    /// Keeps bytes as a file, while there is room: their SHA-256.
+    pub(super) fn keep(
+        &self,
+        log: &Log,
+        bytes: &[u8],
+        name: &str,
+        way: &'static str,
+        user: Option<&str>,
+    ) -> Option<String> {
+        self.kept.set(self.kept.get() + bytes.len());
+        (self.kept.get() <= KEPT).then(|| log.capture(bytes, name, way, user))
     }
 
     /// A statement: what came of it is `more`.
     pub(super) fn query(&self, log: &Log, user: Option<&str>, sql: &str, more: Value) {
-        let sha256 = (sql.len() > TOLD && self.keep(sql.len()))
-            .then(|| log.capture(sql.as_bytes(), "statement.sql", "query", user));
+        let sha256 = (sql.len() > TOLD)
+            .then(|| self.keep(log, sql.as_bytes(), "statement.sql", "query", user))
+            .flatten();
         let mut all = fields(json!({"sql": short(sql, TOLD), "user": user, "sha256": sha256}));
         all.extend(fields(more));
         log.report_as("db_query", all);
@@ -122,8 +128,9 @@ impl Teller {
     pub(super) fn act(&self, log: &Log, user: Option<&str>, act: Act) {
         match act {
             Act::Exec { way, code } => {
-                let sha256 = (code.len() > TOLD && self.keep(code.len()))
-                    .then(|| log.capture(code.as_bytes(), &format!("{way}.txt"), "exec", user));
+                let sha256 = (code.len() > TOLD)
+                    .then(|| self.keep(log, code.as_bytes(), &format!("{way}.txt"), "exec", user))
+                    .flatten();
                 log.report_as(
                     "exec_attempt",
                     fields(json!({"way": way, "payload": short(&code, TOLD), "user": user, "sha256": sha256})),
@@ -143,7 +150,7 @@ impl Teller {
     /// A file that was written, or would have been.
     pub(super) fn file(&self, log: &Log, user: Option<&str>, path: &str, bytes: &[u8], error: Option<String>) {
         let path = short(path, 4096);
-        let sha256 = self.keep(bytes.len()).then(|| log.capture(bytes, &path, "write", user));
+        let sha256 = self.keep(log, bytes, &path, "write", user);
         log.report_as(
             "file_write",
             fields(json!({"path": path, "size": bytes.len(), "sha256": sha256, "error": error})),
@@ -160,6 +167,16 @@ pub(super) fn fields(value: Value) -> Fields {
 
 pub(super) fn short(text: &str, most: usize) -> String {
     text[..text.floor_char_boundary(most)].to_owned()
+}
+
+/// The six fixed bits of the number it is made of are not seen in it.
+pub(super) fn random() -> [u8; 32] {
+    Sha256::digest(uuid::Uuid::new_v4().as_bytes()).into()
+}
+
+/// Milliseconds since the Unix epoch.
+pub(super) fn millis() -> i64 {
+    now() / 1000
 }
 
 /// Microseconds since the Unix epoch.

@@ -38,13 +38,6 @@ impl Persona {
         let pair =
             |key: &str, version: &str, commit: &str| (text(key, version), text(&format!("{key}_commit"), commit));
         let version = text("version", "20.10.24+dfsg1");
-        let release = std::fs::read_to_string(machine.path("/etc/os-release")).unwrap_or_default();
-        let said = |name: &str| {
-            let line = release
-                .lines()
-                .find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-            line.map(|value| value.trim_matches('"').to_owned())
-        };
         Self {
             product: spec
                 .text("product")
@@ -58,12 +51,11 @@ impl Persona {
             containerd: pair("containerd", "1.6.20~ds1", "1.6.20~ds1-1+deb12u3"),
             runc: pair("runc", "1.1.5+ds1", "1.1.5+ds1-1+deb12u1"),
             init: pair("init", "0.19.0", ""),
-            operating_system: said("PRETTY_NAME").unwrap_or_else(|| text("os", "Debian GNU/Linux 12 (bookworm)")),
-            os_version: said("VERSION_ID").unwrap_or_else(|| "12".to_owned()),
-            kernel: nix::sys::utsname::uname().map_or_else(
-                |_| "6.1.0-28-amd64".to_owned(),
-                |name| name.release().to_string_lossy().into_owned(),
-            ),
+            operating_system: machine
+                .os_release("PRETTY_NAME")
+                .unwrap_or_else(|| text("os", "Debian GNU/Linux 12 (bookworm)")),
+            os_version: machine.os_release("VERSION_ID").unwrap_or_else(|| "12".to_owned()),
+            kernel: machine.kernel(),
             hostname: machine.hostname().to_owned(),
             cgroup_driver: text("cgroup_driver", "systemd"),
             cgroup_version: text("cgroup_version", "2"),

@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::super::database::company::Company;
 use super::super::database::sources::Sources;
-use super::super::database::{self, fields, short};
+use super::super::database::{Teller, fields, millis as now, random, short};
 use super::super::http::{MAX_BODIES, Recorder, Room};
 use super::super::{Context, Service};
 use super::bait;
@@ -21,7 +20,6 @@ use super::record::Record;
 use super::store::Store;
 use super::wire::{Came, Reader};
 use crate::conn::{Conn, Log};
-use crate::machine::Machine;
 
 const READ: usize = 16 << 10;
 /// Nobody is told to go by the product; here somebody must be.
@@ -31,8 +29,6 @@ const SEND: Duration = Duration::from_secs(60);
 const MOST_RECORDS: usize = 64;
 /// Bytes of a note or a script that are told; the whole of it is kept as a file.
 const TOLD: usize = 1500;
-/// Bytes of notes and scripts that are kept.
-const KEPT: usize = 64 << 20;
 /// What the transport says to who speaks HTTP to it.
 const NOT_HTTP: &[u8] = b"This is not an HTTP port";
 
@@ -40,7 +36,7 @@ pub(super) struct Elasticsearch {
     node: Node,
     sources: RefCell<Sources<Store>>,
     room: Room,
-    kept: Cell<usize>,
+    teller: Teller,
     /// Where nodes speak to each other.
     transport: Option<u16>,
 }
@@ -71,10 +67,11 @@ impl Elasticsearch {
         };
         let place = Place {
             name: cx.machine.hostname().to_owned(),
-            system: system(&cx.machine),
-            kernel: nix::sys::utsname::uname()
-                .map(|names| names.release().to_string_lossy().into_owned())
-                .unwrap_or_default(),
+            system: cx
+                .machine
+                .os_release("PRETTY_NAME")
+                .unwrap_or_else(|| "Linux".to_owned()),
+            kernel: cx.machine.kernel(),
             pid: 400 + u32::from(cx.machine.draw("elasticsearch/pid")[0]) * 5,
             application: company.application,
         };
@@ -85,7 +82,7 @@ impl Elasticsearch {
             node: Node::new(release, place, password, seed, now()),
             sources: RefCell::new(Sources::new(store)),
             room: Rc::new(Cell::new(MAX_BODIES)),
-            kept: Cell::new(0),
+            teller: Teller::default(),
             transport: cx.spec.ports.get(1).map(|port| port.port),
         })
     }
@@ -169,10 +166,7 @@ impl Elasticsearch {
     }
 
     fn tell(&self, record: Record, log: &Log) {
-        let keep = |text: &str, name: &str, way: &'static str| {
-            self.kept.set(self.kept.get() + text.len());
-            (self.kept.get() <= KEPT).then(|| log.capture(text.as_bytes(), name, way, None))
-        };
+        let keep = |text: &str, name: &str, way: &'static str| self.teller.keep(log, text.as_bytes(), name, way, None);
         match record {
             Record::Search { names, query, hits } => {
                 let all = json!({"index": short(&names, TOLD), "query": query, "hits": hits});
@@ -204,21 +198,4 @@ impl Service for Elasticsearch {
     fn serve(self: Rc<Self>, conn: Conn) -> LocalBoxFuture<'static, ()> {
         self.converse(conn).boxed_local()
     }
-}
-
-/// `Debian GNU/Linux 12 (bookworm)`, as the machine has it written.
-fn system(machine: &Machine) -> String {
-    let text = std::fs::read_to_string(machine.path("/etc/os-release")).unwrap_or_default();
-    let named = text.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="));
-    named.unwrap_or("Linux").trim_matches('"').to_owned()
-}
-
-fn random() -> [u8; 32] {
-    let bytes = uuid::Uuid::new_v4();
-    Sha256::digest(bytes.as_bytes()).into()
-}
-
-/// Milliseconds since 1970.
-fn now() -> i64 {
-    database::now() / 1000
 }

@@ -36,22 +36,16 @@ impl Persona {
             return Err(format!("anonymous is {anonymous:?}; it can be admin, none or off"));
         }
         let draw = machine.draw("k8s/network");
-        let release = std::fs::read_to_string(machine.path("/etc/os-release")).unwrap_or_default();
-        let os = release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="));
         Ok(Self {
             version: text("version", "v1.25.4"),
             commit: text("commit", "872a965c6c6526caa949f0c6ac028ef7aff3fb78"),
             built: text("built", "2022-11-09T13:29:58Z"),
             go: text("go", "go1.19.3"),
             hostname: machine.hostname().to_owned(),
-            os: os.map_or_else(
-                || "Debian GNU/Linux 12 (bookworm)".to_owned(),
-                |os| os.trim_matches('"').to_owned(),
-            ),
-            kernel: nix::sys::utsname::uname().map_or_else(
-                |_| "6.1.0-28-amd64".to_owned(),
-                |name| name.release().to_string_lossy().into_owned(),
-            ),
+            os: machine
+                .os_release("PRETTY_NAME")
+                .unwrap_or_else(|| "Debian GNU/Linux 12 (bookworm)".to_owned()),
+            kernel: machine.kernel(),
             anonymous_is_admin: anonymous == "admin",
             anonymous_is_off: anonymous == "off",
             authority: String::new(),

@@ -10,13 +10,12 @@ use futures_util::future::{FutureExt, LocalBoxFuture};
 use model::Detail as _;
 use model::detail::{Login, ProtocolError, Secret as Told};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::super::database::company::Company;
 use super::super::database::sources::Sources;
-use super::super::database::{self, fields};
+use super::super::database::{self, Teller, fields, millis as now, random};
 use super::super::{Context, Service};
 use super::bait;
 use super::record::{Record, Secret};
@@ -33,8 +32,6 @@ const SEND: Duration = Duration::from_secs(60);
 const MOST_RECORDS: usize = 64;
 /// Bytes of a note or a command that are told; the whole of it is kept as a file.
 const SHORT: usize = 1500;
-/// Bytes of notes and commands that are kept.
-const KEPT: usize = 64 << 20;
 /// Bytes of what is no message that are told.
 const GARBAGE: usize = 2048;
 const OVER_HTTP: &str = "It looks like you are trying to access MongoDB over HTTP on the native driver port.\r\n";
@@ -43,7 +40,7 @@ pub(super) struct MongoDb {
     server: Server,
     sources: RefCell<Sources<Store>>,
     next: Cell<i32>,
-    kept: Cell<usize>,
+    teller: Teller,
 }
 
 // === impl MongoDb ===
@@ -70,10 +67,8 @@ impl MongoDb {
         let host = cx.machine.hostname().to_owned();
         let seed = cx.machine.draw("mongodb/server");
         let server = Server::new(release, host, secure.then_some(password), seed, now());
-        let system = std::fs::read_to_string(cx.machine.path("/etc/os-release")).unwrap_or_default();
-        let system = system.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="));
-        let system = format!("PRETTY_NAME={}", system.unwrap_or("\"Linux\""));
-        let kernel = nix::sys::utsname::uname().map(|names| names.release().to_string_lossy().into_owned());
+        let system = cx.machine.os_release("PRETTY_NAME");
+        let system = format!("PRETTY_NAME=\"{}\"", system.as_deref().unwrap_or("Linux"));
         let store = bait::store(
             &company,
             &server.release.series(),
@@ -82,9 +77,9 @@ impl MongoDb {
         )?;
         Ok(Self {
             next: Cell::new(1 + i32::from(seed[0])),
-            server: server.of_machine(system, kernel.unwrap_or_default()),
+            server: server.of_machine(system, cx.machine.kernel()),
             sources: RefCell::new(Sources::new(store)),
-            kept: Cell::new(0),
+            teller: Teller::default(),
         })
     }
 
@@ -154,10 +149,7 @@ impl MongoDb {
     }
 
     fn tell(&self, record: Record, log: &Log) {
-        let keep = |text: &str, name: &str, way: &'static str| {
-            self.kept.set(self.kept.get() + text.len());
-            (self.kept.get() <= KEPT).then(|| log.capture(text.as_bytes(), name, way, None))
-        };
+        let keep = |text: &str, name: &str, way: &'static str| self.teller.keep(log, text.as_bytes(), name, way, None);
         match record {
             Record::Meta(meta) => {
                 let part = |path: &str| meta.pointer(path).and_then(Value::as_str).map(short);
@@ -260,14 +252,4 @@ fn broken(reason: &'static str, data: &[u8], log: &Log) {
 
 fn short(text: &str) -> String {
     database::short(text, SHORT)
-}
-
-fn random() -> [u8; 32] {
-    let bytes = uuid::Uuid::new_v4();
-    Sha256::digest(bytes.as_bytes()).into()
-}
-
-/// Milliseconds since 1970.
-fn now() -> i64 {
-    database::now() / 1000
 }
