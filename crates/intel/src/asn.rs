@@ -38,7 +38,7 @@ pub struct Network {
 
 /// What came of reading.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Read {
+pub struct Loaded {
     /// Those that were there.
     pub files: Vec<PathBuf>,
     /// Lines that are none of the format.
@@ -65,9 +65,9 @@ struct Lines {
 
 impl Asns {
     /// Whatever of [`FILES`] is in this directory; nothing there is no error.
-    pub fn load(directory: &Path) -> Result<(Self, Read), Error> {
+    pub fn load(directory: &Path) -> Result<(Self, Loaded), Error> {
         let mut lines = Lines::default();
-        let mut read = Read::default();
+        let mut read = Loaded::default();
         for path in FILES.map(|name| directory.join(name)) {
             let fail = |source| Error {
                 path: path.clone(),
@@ -252,7 +252,7 @@ mod tests {
     fn files_are_read_plain_or_compressed_and_need_not_be_there() {
         let directory = tempfile::tempdir().unwrap();
         let (nothing, read) = Asns::load(directory.path()).unwrap();
-        assert!(nothing.is_empty() && read == Read::default());
+        assert!(nothing.is_empty() && read == Loaded::default());
 
         std::fs::write(directory.path().join("ip2asn-v4.tsv"), V4).unwrap();
         let packed = File::create(directory.path().join("ip2asn-v6.tsv.gz")).unwrap();

@@ -4,4 +4,4 @@
 mod asn;
 mod ranges;
 
-pub use asn::{Asns, Error, FILES, Network, Read};
+pub use asn::{Asns, Error, FILES, Loaded, Network};
